@@ -1,0 +1,60 @@
+# Everything sets itself up: `make up` starts the platform, `make test` checks it, `make demo` shows it.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+UV := $(BIN)/uv
+NPM = $(shell command -v npm || echo $(BIN)/npm)
+VENDOR := src/ovd_saas/assets/static/vendor
+
+.PHONY: up demo test check format setup setup-dev locks bench clean help
+
+help:            ## list the commands
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+up: setup        ## start the platform with its examples; Ctrl-C stops it
+	@$(BIN)/ovd up
+
+demo: setup      ## run the main job end to end on real data and print what happened
+	@$(BIN)/ovd demo
+
+test: setup-dev check  ## everything CI runs: checks and tests
+	$(BIN)/pytest
+
+check: setup-dev  ## formatting, lint, types, architecture
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+format: setup-dev  ## let ruff rewrite what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+setup: .venv/.platform $(VENDOR)/.ready  ## environment and page assets
+setup-dev: .venv/.dev $(VENDOR)/.ready
+
+.venv/.tools: requirements/tools.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes -r requirements/tools.lock
+	@touch $@
+
+.venv/.platform: .venv/.tools requirements/platform.lock pyproject.toml sdk/pyproject.toml
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/platform.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e sdk -e .
+	@touch $@
+
+.venv/.dev: .venv/.platform requirements/dev.lock
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(VENDOR)/.ready: .venv/.tools package-lock.json tools/vendor.py
+	$(NPM) ci --silent
+	$(BIN)/python tools/vendor.py node_modules $(VENDOR)
+	@touch $@
+
+locks: .venv/.tools  ## compile the lock files anew
+	cd requirements && for name in platform dev tools; do \
+	  ../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$name.in -o $$name.lock; done
+	$(NPM) install --package-lock-only --silent
+
+clean:           ## remove what set-up made (not your data)
+	rm -rf .venv node_modules $(VENDOR) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

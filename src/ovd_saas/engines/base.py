@@ -1,0 +1,180 @@
+"""Engines: where processes run. The one port that AppCore speaks through; `local` reaches the runner of this machine."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class EngineError(Exception):
+    """Something that an engine was asked for did not happen; the text says why."""
+
+
+class RunnerDown(EngineError):
+    """Nobody answers at the runner. What was asked may or may not have happened: ask again, every call is idempotent."""
+
+
+class NotPrepared(EngineError):
+    """The release was never prepared on that machine: call `prepare`, then start again."""
+
+
+class CallRefused(EngineError):
+    """The runner refused the call; `code` is stable."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class PrepareFailed(EngineError):
+    """The release cannot run. `stage` is `unpack`, `manifest`, `environment`, `import` or `samples`."""
+
+    def __init__(self, stage: str, message: str) -> None:
+        super().__init__(message)
+        self.stage = stage
+        self.message = message
+
+
+class StartFailed(EngineError):
+    """The process was not started; `code` is stable: `no_model`, `spawn`, `ended` (this id lived already), `bad_call`…"""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process that lives at a runner."""
+
+    process: str  # the id that the caller chose
+    pid: int
+    address: str  # path of its unix socket
+    release: str  # digest
+    state: str  # starting | ready | stopping
+    started_at: str  # RFC 3339, UTC
+    rss_mb: float  # of the process and its children
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a runner says about itself."""
+
+    name: str
+    cpus: int
+    memory_mb: int
+    python: str
+    platform: str
+    pid: int  # of the runner
+    started_at: str  # RFC 3339, UTC
+    processes: tuple[Process, ...]
+    load: float = 0.0  # of the last minute
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A release that can be started."""
+
+    environment: str  # digest of the environment it runs in
+    schema: dict[str, Any]  # the schema document, as `ovd.schema.describe` gives it
+    manifest: dict[str, Any]  # all values of `ovd.toml`, defaults filled in
+    samples: list[dict[str, Any]]  # `{name, status, message, seconds}` each
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Started:
+    """A process has begun; it is not ready yet, but its socket already takes connections."""
+
+    pid: int
+    address: str
+
+
+@dataclass(frozen=True)
+class Connected:
+    """The subscription stands (again). Compare `processes` with what should live; `exits` are the latest ends."""
+
+    processes: tuple[Process, ...]
+    exits: tuple["Exited", ...]
+
+
+@dataclass(frozen=True)
+class Disconnected:
+    """The runner cannot be reached; a `Connected` follows when it is back."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A process finished its set-up and executes from now on."""
+
+    process: str
+    seconds: float  # from the start call to now
+    parts: dict[str, float] = field(
+        default_factory=dict
+    )  # `import` and `setup`, seconds, as the process measured
+
+
+@dataclass(frozen=True)
+class Exited:
+    """A process ended."""
+
+    process: str
+    code: int | None  # exit code, unless a signal ended it
+    signal: int | None
+    reason: str  # stopped | exit | signal | memory | tasks | lease | setup | slow_start
+    message: str  # for a person
+
+
+Event = Connected | Disconnected | Ready | Exited
+
+
+class Watch(Protocol):
+    """A running subscription."""
+
+    def close(self) -> None:
+        """Afterwards no more event is delivered."""
+
+
+class Engine(Protocol):
+    """Every method blocks, may be called from any thread, and may raise RunnerDown."""
+
+    def hello(self) -> Machine:
+        """What the machine is, and what lives on it."""
+
+    def prepare(
+        self, release_digest: str, archive: Iterable[bytes], on_log: Callable[[str], None]
+    ) -> Prepared:
+        """Make a release startable: unpack the tar.gz, build its environment, run its samples. A release that is
+        prepared already answers at once. Log lines come while it works. Raises PrepareFailed."""
+
+    def start(
+        self,
+        *,
+        process: str,
+        release: str,
+        environment: str,
+        model: Path | None = None,
+        concurrency: int = 1,
+        memory_mb: int = 512,
+        cpus: float = 1,
+        disk_mb: int = 256,
+    ) -> Started:
+        """Start a serving process under an id of the caller's choice; the same id twice starts one process.
+        Raises NotPrepared, StartFailed."""
+
+    def stop(self, process: str, grace: float) -> None:
+        """Ask a process to finish what it does and end; after `grace` seconds it is killed with all its children
+        (0: now). Returns at once; nothing happens when it does not live."""
+
+    def processes(self) -> tuple[Process, ...]:
+        """What lives."""
+
+    def log(self, process: str, lines: int = 200) -> str:
+        """The last lines that a process printed, also after it ended. Raises CallRefused when it is unknown."""
+
+    def watch(self, on_event: Callable[[Event], None]) -> Watch:
+        """Call `on_event` from a thread of its own, first with Connected or Disconnected. Never raises RunnerDown."""

@@ -1,0 +1,1 @@
+"""Rows: records, queries, transitions, claims, the journal. Floor 1: may use domain."""

@@ -1,0 +1,22 @@
+"""Records: one file a noun. "Model" always means a machine-learning model, so rows are records. Floor 1."""
+
+from ovd_saas.store.records.applications import Application
+from ovd_saas.store.records.executions import Execution, ExecutionEvent
+from ovd_saas.store.records.people import Membership, Organisation, Token, User
+from ovd_saas.store.records.processes import Process, Runner
+from ovd_saas.store.records.releases import Release
+from ovd_saas.store.records.transitions import Transition
+
+__all__ = [
+    "Application",
+    "Execution",
+    "ExecutionEvent",
+    "Membership",
+    "Organisation",
+    "Process",
+    "Release",
+    "Runner",
+    "Token",
+    "Transition",
+    "User",
+]

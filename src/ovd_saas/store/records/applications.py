@@ -1,0 +1,52 @@
+"""Applications: a living thing with one address org/name. Floor 1."""
+
+from django.db import models
+
+from ovd_saas.store.records.people import Organisation, User
+
+
+class Application(models.Model):
+    """The states are those of `domain`; only `store/transitions.py` writes them."""
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="applications")
+    name = models.SlugField(max_length=40)
+    title = models.CharField(max_length=200, blank=True)
+    summary = models.CharField(max_length=500, blank=True)
+
+    status = models.CharField(max_length=16, default="draft")
+    service = models.CharField(max_length=16, default="asleep")
+    learning = models.CharField(max_length=16, default="resting")
+    health = models.CharField(max_length=16, default="ok")  # ok | faulty
+    reason = models.TextField(blank=True)  # why it is as it is, a sentence
+    since = models.DateTimeField()  # moment of the last change of a state
+
+    release = models.ForeignKey("Release", models.PROTECT, null=True, related_name="+")  # current one
+    upstream = models.ForeignKey("self", models.PROTECT, null=True, related_name="adoptions")
+
+    wake_asked_at = models.DateTimeField(null=True)  # a person pressed wake; cleared when awake
+    sleep_asked_at = models.DateTimeField(null=True)  # a person pressed sleep; cleared when asleep
+    last_used_at = models.DateTimeField(null=True)  # when it last had work; quiet time counts from here
+    start_failures = models.PositiveIntegerField(default=0)  # in a row
+    retry_at = models.DateTimeField(null=True)  # no start before this moment
+    next_what = models.CharField(max_length=300, blank=True)  # what happens next, a sentence
+    next_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organisation", "name"], name="one_address")]
+        indexes = [
+            models.Index(fields=["id"], name="application_not_asleep", condition=~models.Q(service="asleep")),
+            models.Index(
+                fields=["wake_asked_at"],
+                name="application_wake_asked",
+                condition=models.Q(wake_asked_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+    @property
+    def address(self) -> str:
+        return f"{self.organisation.slug}/{self.name}"

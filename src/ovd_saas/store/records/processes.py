@@ -1,0 +1,38 @@
+"""Processes of applications, and the runners (one per machine) that own them. Floor 1."""
+
+from django.db import models
+
+from ovd_saas.store.records.applications import Application
+from ovd_saas.store.records.releases import Release
+
+
+class Runner(models.Model):
+    """A machine's runner, as AppCore last saw it."""
+
+    name = models.CharField(max_length=200, unique=True)
+    is_up = models.BooleanField(default=False)
+    seen_at = models.DateTimeField(null=True)
+    facts = models.JSONField(default=dict)  # cpus, memory_mb, python, platform, …
+
+
+class Process(models.Model):
+    """One sandboxed operating-system process of one application. States: `domain/processes.py`."""
+
+    id = models.UUIDField(primary_key=True)
+    application = models.ForeignKey(Application, models.CASCADE, related_name="processes")
+    release = models.ForeignKey(Release, models.PROTECT, related_name="+")
+    runner = models.ForeignKey(Runner, models.PROTECT, related_name="processes")
+    state = models.CharField(max_length=16, default="starting")
+    concurrency = models.PositiveIntegerField(default=1)
+    pid = models.PositiveIntegerField(null=True)
+    address = models.CharField(max_length=200, blank=True)  # unix socket path
+    condemned = models.TextField(blank=True)  # why it is to be killed now; empty = it is not
+    started_at = models.DateTimeField()
+    ready_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["application"], name="process_alive", condition=~models.Q(state="ended"))
+        ]

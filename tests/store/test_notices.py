@@ -1,0 +1,31 @@
+"""Notices reach listeners when the transaction commits, and only then."""
+
+import asyncio
+
+from django.db import transaction
+
+from ovd_saas.store import notices
+
+
+def test_a_notice_arrives_after_commit_and_not_before(database_url: str) -> None:
+    listening = notices.listen(database_url, timeout=0.2)
+    assert next(listening) is None  # connected, silent
+    with transaction.atomic():
+        notices.notify("application", id=7)
+        assert next(listening) is None
+    assert next(listening) == {"about": "application", "id": 7}
+    listening.close()
+
+
+async def test_the_hub_gives_each_notice_to_every_subscriber(database_url: str) -> None:
+    hub = notices.Hub(database_url)
+    with hub.subscribe() as one, hub.subscribe() as two:
+        assert await asyncio.wait_for(one.get(), 5) == {"about": "reconnected"}
+        await two.get()
+        await asyncio.to_thread(notices.notify, "access")
+        assert (
+            await asyncio.wait_for(one.get(), 5)
+            == await asyncio.wait_for(two.get(), 5)
+            == {"about": "access"}
+        )
+    await hub.stop()

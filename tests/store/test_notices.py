@@ -23,9 +23,5 @@ async def test_the_hub_gives_each_notice_to_every_subscriber(database_url: str) 
         assert await asyncio.wait_for(one.get(), 5) == {"about": "reconnected"}
         await two.get()
         await asyncio.to_thread(notices.notify, "access")
-        assert (
-            await asyncio.wait_for(one.get(), 5)
-            == await asyncio.wait_for(two.get(), 5)
-            == {"about": "access"}
-        )
+        assert await asyncio.wait_for(one.get(), 5) == await asyncio.wait_for(two.get(), 5) == {"about": "access"}
     await hub.stop()

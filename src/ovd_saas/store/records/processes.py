@@ -33,6 +33,4 @@ class Process(models.Model):
     end_reason = models.TextField(blank=True)
 
     class Meta:
-        indexes = [
-            models.Index(fields=["application"], name="process_alive", condition=~models.Q(state="ended"))
-        ]
+        indexes = [models.Index(fields=["application"], name="process_alive", condition=~models.Q(state="ended"))]

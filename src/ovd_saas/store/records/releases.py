@@ -12,9 +12,7 @@ class Release(models.Model):
     application = models.ForeignKey(Application, models.CASCADE, related_name="releases")
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=16, default="building")
-    digest = models.CharField(
-        max_length=71
-    )  # "sha256:" + hex of the archive; names the release and its bytes
+    digest = models.CharField(max_length=71)  # "sha256:" + hex of the archive; names the release and its bytes
     environment = models.CharField(max_length=71, blank=True)  # digest of the built environment
     manifest = models.JSONField(default=dict)  # ovd.toml with defaults filled in
     schema = models.JSONField(default=dict)  # the schema document of ovd.schema

@@ -1,0 +1,44 @@
+"""The platform from a program: push, execute, wait, follow, download. Needs httpx: `ovd[cli]`.
+
+from ovd.client import Client
+
+client = Client("https://ovd.example.org", token="…")
+execution = client.execute("acme/water-flow", {"horizon": 24}, files={"history": "flow.csv"})
+print(execution.status, execution.outputs)
+"""
+
+from ovd.client.answers import FINAL, Execution, Release
+from ovd.client.calls import Client
+from ovd.client.connection import FilePart
+from ovd.client.errors import (
+    Conflict,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    OvdError,
+    PlatformFailed,
+    TooLarge,
+    TooManyRequests,
+    Unreachable,
+)
+from ovd.client.events import Event
+
+__all__ = [
+    "FINAL",
+    "Client",
+    "Conflict",
+    "Event",
+    "Execution",
+    "FilePart",
+    "InvalidInput",
+    "NotAllowed",
+    "NotFound",
+    "NotSignedIn",
+    "OvdError",
+    "PlatformFailed",
+    "Release",
+    "TooLarge",
+    "TooManyRequests",
+    "Unreachable",
+]

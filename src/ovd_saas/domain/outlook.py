@@ -1,0 +1,97 @@
+"""Outlook: the sentence that says what happens next to an application, and when. Floor 0: pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ovd_saas.domain import learning as learnings
+from ovd_saas.domain import processes as states
+from ovd_saas.domain import service as serving
+from ovd_saas.domain import status as statuses
+from ovd_saas.domain.demand import (
+    count,
+    present,
+    quiet_at,
+    usable,
+    waiting,
+    why_up,
+    why_wait_for_learning,
+)
+from ovd_saas.domain.facts import Desired, Observed
+
+
+@dataclass(frozen=True)
+class Next:
+    """What happens next, and when if a moment is known."""
+
+    what: str  # a sentence without its moment
+    at: datetime | None
+
+
+def next_event(desired: Desired, observed: Observed, *, now: datetime) -> Next:
+    """What the platform will do next with this application if nobody decides otherwise."""
+    if observed.service == serving.ASLEEP:
+        return _asleep(desired, observed, now)
+    if desired.status != statuses.ENABLED or observed.service == serving.DRAINING or desired.sleep_asked:
+        return Next(_falls_asleep(observed), None)
+    if observed.service == serving.WAKING:
+        return _waking(observed, now)
+    return _awake(desired, observed)
+
+
+def _asleep(desired: Desired, observed: Observed, now: datetime) -> Next:
+    if desired.status == statuses.RETIRED:
+        return Next("Nothing: it is retired.", None)
+    if desired.status == statuses.DRAFT:
+        return Next("Opens when a release is ready and a person enables it.", None)
+    if desired.status == statuses.SUSPENDED:
+        kept = f" {waiting(observed)} until then." if observed.queued else ""
+        return Next(f"Nothing, until a person enables it.{kept}", None)
+    if why_up(desired, observed) is None:
+        return _sleeps_on(desired, observed, now)
+    return _wakes(desired, observed, now)
+
+
+def _sleeps_on(desired: Desired, observed: Observed, now: datetime) -> Next:
+    if observed.start_failures and observed.retry_at is not None and observed.retry_at > now:
+        return Next(
+            "Its last start failed. It can be tried again from this moment, when somebody uses it.",
+            observed.retry_at,
+        )
+    if observed.learning in learnings.OCCUPIED:
+        return Next("Goes on learning; wakes when somebody uses it.", None)
+    if observed.learning == learnings.DUE:
+        return Next("Learns as soon as there is room; wakes when somebody uses it.", None)
+    return Next("Wakes when somebody uses it.", None)
+
+
+def _wakes(desired: Desired, observed: Observed, now: datetime) -> Next:
+    if desired.release is None:
+        return Next("Wakes when a release is ready.", None)
+    if observed.retry_at is not None and observed.retry_at > now:
+        return Next("Tries to start again.", observed.retry_at)
+    if not observed.runner_up:
+        return Next("Wakes as soon as a runner is back.", None)
+    return Next(why_wait_for_learning(desired, observed) or "Wakes now.", None)
+
+
+def _waking(observed: Observed, now: datetime) -> Next:
+    if observed.start_failures and observed.retry_at is not None and observed.retry_at > now:
+        return Next("Tries to start again.", observed.retry_at)
+    if not observed.runner_up:
+        return Next("Is awake as soon as a runner is back.", None)
+    return Next("Is awake as soon as its process is ready.", None)
+
+
+def _awake(desired: Desired, observed: Observed) -> Next:
+    serves = usable(observed, states.READY)
+    if desired.release is not None and serves and all(p.release != desired.release for p in serves):
+        return Next("The newer release takes over as soon as its process is ready.", None)
+    at = quiet_at(desired, observed)
+    if at is not None:
+        return Next("Falls asleep, if nobody uses it.", at)
+    return Next(f"Falls asleep after {desired.sleep_after:g} seconds of quiet.", None)
+
+
+def _falls_asleep(observed: Observed) -> str:
+    busy = max(observed.running, sum(p.in_flight for p in present(observed)))
+    return f"Falls asleep when {count(busy, 'execution')} finished." if busy else "Falls asleep now."

@@ -1,0 +1,252 @@
+"""Plan: what to do next for one application, given what is wanted and what is so. Floor 0: pure.
+
+AppCore does the actions in order and may die between any two of them: planning again from what is then so
+goes on where it stopped. An action that is already done is not planned again, except for kills, which are
+repeated until the process has ended.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from ovd_saas.domain import health as healths
+from ovd_saas.domain import learning as learnings
+from ovd_saas.domain import processes as states
+from ovd_saas.domain import service as serving
+from ovd_saas.domain import status as statuses
+from ovd_saas.domain.actions import (
+    HEALTH,
+    LEARNING,
+    SERVICE,
+    Action,
+    DrainProcess,
+    FailQueued,
+    ForgetProcess,
+    KillProcess,
+    Move,
+    StartProcess,
+)
+from ovd_saas.domain.demand import (
+    count,
+    present,
+    quiet_at,
+    retry_delay,
+    usable,
+    why_not_start,
+    why_up,
+    why_wait_for_learning,
+)
+from ovd_saas.domain.facts import Desired, Observed, ProcessFacts
+from ovd_saas.domain.outlook import Next, next_event
+
+__all__ = [
+    "Action",
+    "Desired",
+    "DrainProcess",
+    "FailQueued",
+    "ForgetProcess",
+    "KillProcess",
+    "Move",
+    "Next",
+    "Observed",
+    "ProcessFacts",
+    "StartProcess",
+    "next_event",
+    "plan",
+    "retry_delay",
+]
+
+FAULTY = "faulty"  # code of FailQueued: the application does not start
+RETIRED = "retired"  # code of FailQueued: nothing will ever start again
+
+
+def plan(desired: Desired, observed: Observed, *, now: datetime) -> tuple[Action, ...]:
+    """What to do now, in this order; empty when all is as wanted or only time or a process moves it on."""
+    return (
+        *_lost_and_condemned(desired, observed, now),
+        *_learning(desired, observed),
+        *_service(desired, observed, now),
+        *_health(desired, observed),
+        *_queue(desired, observed, now),
+    )
+
+
+def _lost_and_condemned(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
+    for process in observed.processes:
+        if process.state == states.ENDED:
+            continue
+        if process.lost:
+            yield ForgetProcess(process.id, "Its runner no longer knows it.")
+        elif process.condemned and observed.runner_up:
+            yield KillProcess(process.id, "A person or a deadline wants it ended.")
+        elif _is_stuck(process, desired, now) and observed.runner_up:
+            yield KillProcess(process.id, f"It was not ready within {desired.start_within:g} seconds.")
+
+
+def _is_stuck(process: ProcessFacts, desired: Desired, now: datetime) -> bool:
+    return process.state == states.STARTING and now - process.started_at > timedelta(seconds=desired.start_within)
+
+
+def _learning(desired: Desired, observed: Observed) -> Iterator[Action]:
+    state = observed.learning
+    if desired.status == statuses.RETIRED:
+        if learnings.LEARNING_REGION.target(state, learnings.CANCEL):
+            yield Move(LEARNING, learnings.CANCEL, "The application is retired.")
+        return
+    if state != learnings.LEARNING:
+        return
+    if desired.status != statuses.ENABLED:
+        yield Move(LEARNING, learnings.YIELD, f"The application is {desired.status}; learning is paused.")
+    elif desired.on_wake == learnings.YIELDS and (
+        observed.service != serving.ASLEEP or why_up(desired, observed) is not None
+    ):
+        yield Move(LEARNING, learnings.YIELD, "A user came; learning gives way and resumes when it is asleep.")
+
+
+def _service(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
+    if observed.service == serving.ASLEEP:
+        yield from _asleep(desired, observed, now)
+    elif observed.service == serving.WAKING:
+        yield from _waking(desired, observed, now)
+    elif observed.service == serving.AWAKE:
+        yield from _awake(desired, observed, now)
+    else:
+        yield from _draining(desired, observed, now)
+
+
+def _asleep(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
+    wakes = tuple(_wake(desired, observed, now))
+    yield from wakes
+    if not wakes:
+        yield from _drain_all(observed, "The application is asleep.")
+
+
+def _wake(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
+    """Wake, if somebody waits and it may start; with a process, unless one is there already."""
+    reason = why_up(desired, observed)
+    if reason is None or why_wait_for_learning(desired, observed) is not None:
+        return
+    if usable(observed, states.STARTING, states.READY):
+        yield Move(SERVICE, serving.WAKE, reason)
+    elif desired.release is not None and why_not_start(desired, observed, now=now) is None:
+        yield Move(SERVICE, serving.WAKE, reason)
+        yield StartProcess(desired.release)
+
+
+def _waking(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
+    unwanted = _why_down(desired)
+    if unwanted is not None:
+        yield from _drain(observed, unwanted)
+    elif usable(observed, states.READY):
+        yield Move(SERVICE, serving.READY, "A process is ready.")
+    elif not [p for p in present(observed) if p.state == states.STARTING]:
+        yield from _start_or_give_up(desired, observed, now)
+    else:
+        yield from _start_current(desired, observed, now)
+
+
+def _start_or_give_up(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
+    refusal = why_not_start(desired, observed, now=now) or why_wait_for_learning(desired, observed)
+    if refusal is not None:
+        yield Move(SERVICE, serving.FAIL, refusal)
+    elif why_up(desired, observed) is None:
+        yield Move(SERVICE, serving.DRAIN, "Nobody waits for it any more.")
+    elif desired.release is not None:
+        yield StartProcess(desired.release)
+
+
+def _awake(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
+    ready = [p for p in present(observed) if p.state == states.READY]
+    unwanted = _why_down(desired)
+    quiet = quiet_at(desired, observed)
+    if unwanted is not None:
+        yield from _drain(observed, unwanted)
+    elif not ready and any(p.state == states.DRAINING for p in present(observed)):
+        yield Move(SERVICE, serving.DRAIN, "Its last process is ending.")
+    elif not ready:
+        yield Move(SERVICE, serving.LOSE, "Its process is gone.")
+    elif quiet is not None and quiet <= now:
+        yield from _drain(observed, f"Nobody used it for {desired.sleep_after:g} seconds.")
+    else:
+        yield from _start_current(desired, observed, now)
+        yield from _retire_surplus(desired, observed)
+
+
+def _start_current(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
+    """Start the current release beside an older one, unless that is under way."""
+    there = [p for p in present(observed) if p.state in (states.STARTING, states.READY)]
+    if desired.release is None or any(p.release == desired.release or p.condemned for p in there):
+        return
+    if why_not_start(desired, observed, now=now) is None:
+        yield StartProcess(desired.release)
+
+
+def _retire_surplus(desired: Desired, observed: Observed) -> Iterator[Action]:
+    """Drain what is older than a ready process of the current release, and doubles of it."""
+    current = [p for p in usable(observed, states.READY) if p.release == desired.release]
+    if not current or not observed.runner_up:
+        return
+    for process in usable(observed, states.STARTING, states.READY):
+        if process.release != desired.release:
+            yield DrainProcess(process.id, "A newer release has taken over.")
+        elif process.id != current[0].id:
+            yield DrainProcess(process.id, "Another process of this release serves already.")
+
+
+def _draining(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
+    wakes = tuple(_wake(desired, observed, now))
+    yield from wakes
+    if wakes:
+        return
+    yield from _drain_all(observed, _why_down(desired) or "The application is falling asleep.")
+    if not present(observed):
+        yield Move(SERVICE, serving.SLEEP, "Its last process has ended.")
+
+
+def _drain(observed: Observed, reason: str) -> Iterator[Action]:
+    yield Move(SERVICE, serving.DRAIN, reason)
+    yield from _drain_all(observed, reason)
+
+
+def _drain_all(observed: Observed, reason: str) -> Iterator[Action]:
+    if observed.runner_up:
+        for process in usable(observed, states.STARTING, states.READY):
+            yield DrainProcess(process.id, reason)
+
+
+def _why_down(desired: Desired) -> str | None:
+    """Why it may not stay awake, as a sentence; None when it may."""
+    if desired.status != statuses.ENABLED:
+        return f"The application is {desired.status}."
+    return "A person put it to sleep." if desired.sleep_asked else None
+
+
+def _health(desired: Desired, observed: Observed) -> Iterator[Action]:
+    is_broken = observed.start_failures >= desired.max_start_failures
+    if is_broken and observed.health == healths.HEALTHY:
+        failures = count(observed.start_failures, "start")
+        yield Move(HEALTH, healths.FAULT, f"{failures} in a row failed; see the log of its last process.")
+    elif not is_broken and observed.health == healths.FAULTY:
+        yield Move(HEALTH, healths.RECOVER, "Its failed starts no longer count.")
+
+
+def _queue(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
+    """Fail what would wait in vain. A suspended application keeps its queue, visibly."""
+    if observed.queued == 0:
+        return
+    if desired.status == statuses.RETIRED:
+        yield FailQueued(RETIRED, "The application was retired before this execution started.")
+    elif desired.status == statuses.ENABLED and _gave_up(desired, observed, now):
+        yield FailQueued(
+            FAULTY,
+            f"The application failed to start {observed.start_failures} times in a row. "
+            "Its operators can see why in the log of its last process; try again later.",
+        )
+
+
+def _gave_up(desired: Desired, observed: Observed, now: datetime) -> bool:
+    return (
+        observed.start_failures >= desired.max_start_failures
+        and observed.retry_at is not None
+        and observed.retry_at > now
+        and not usable(observed, states.STARTING, states.READY)
+    )

@@ -1,14 +1,14 @@
-"""Frames: one JSON header and some bytes, on every socket between our parts. Nothing here waits or opens anything.
+"""Frames: one JSON header and some bytes, on every socket between our parts.
 
-A frame is an 8-byte prefix (two big-endian unsigned 32-bit numbers: length of the header, length of the body), the
-header (a UTF-8 JSON object with a text under `type`) and the body (raw bytes). Both lengths are bounded, so that no
-peer can make us hold more than `MAX_HEADER + CHUNK` bytes of an unfinished frame.
+A frame is an 8-byte prefix (two big-endian unsigned 32-bit numbers: lengths of the header and of the body), the
+header (a UTF-8 JSON object with a text under `type`) and the body (raw bytes). Both lengths are bounded, so
+that no peer can make us hold more than `MAX_HEADER + CHUNK` bytes of an unfinished frame.
 """
 
 import json
 import socket
 import struct
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 CHUNK = 1 << 20  # bytes: the longest body; larger files travel as several frames
 MAX_HEADER = 16 << 20  # bytes
@@ -16,13 +16,15 @@ PREFIX = struct.Struct(">II")
 
 Header = Dict[str, Any]
 Frame = Tuple[Header, bytes]
+Bytes = Union[bytes, memoryview]
 
 _READ = 1 << 16
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class ProtocolError(Exception):
-    """The peer sent what is not a frame, or a frame beyond the bounds. Close the connection: it cannot be repaired."""
+    """The peer sent what is not a frame, or a frame beyond the bounds. Close the connection: it cannot be
+    repaired."""
 
 
 def _no_constant(name: str) -> Any:
@@ -33,7 +35,8 @@ _decode: Callable[[str], Any] = json.JSONDecoder(parse_constant=_no_constant).de
 
 
 def pack(header: Header, body: bytes = b"") -> bytes:
-    """One frame as bytes. Raises ProtocolError when it is beyond the bounds, ValueError when the header is not JSON."""
+    """One frame as bytes. Raises ProtocolError when it is beyond the bounds, ValueError when the header is
+    not JSON."""
     head = _encode(header).encode()
     if len(head) > MAX_HEADER:
         raise ProtocolError(f"The header has {len(head)} bytes; a frame holds at most {MAX_HEADER}.")
@@ -42,20 +45,21 @@ def pack(header: Header, body: bytes = b"") -> bytes:
     return PREFIX.pack(len(head), len(body)) + head + body
 
 
-def _lengths(prefix: bytes) -> Tuple[int, int]:
+def _lengths(prefix: Bytes) -> Tuple[int, int]:
     head, body = PREFIX.unpack(prefix)
     if head > MAX_HEADER or body > CHUNK:
         raise ProtocolError(
-            f"A frame announces {head} bytes of header and {body} of body; at most {MAX_HEADER} and {CHUNK} are allowed."
+            f"A frame announces {head} bytes of header and {body} of body; "
+            f"at most {MAX_HEADER} and {CHUNK} are allowed."
         )
     if head < 2:
         raise ProtocolError("A frame announces no header.")
     return head, body
 
 
-def _header(raw: bytes) -> Header:
+def _header(raw: Bytes) -> Header:
     try:
-        header = _decode(raw.decode("utf-8"))
+        header = _decode(str(raw, "utf-8"))
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"The header of a frame is not JSON: {error}") from None
     if not isinstance(header, dict) or not isinstance(header.get("type"), str):
@@ -72,8 +76,8 @@ class Decoder:
         self._error: Optional[ProtocolError] = None
 
     def feed(self, data: bytes) -> List[Frame]:
-        """The frames that `data` completes, in order. Raises ProtocolError as soon as the bytes cannot be frames;
-        the frames before it in the same piece are lost with the connection."""
+        """The frames that `data` completes, in order. Raises ProtocolError as soon as the bytes cannot be
+        frames; the frames before it in the same piece are lost with the connection."""
         if self._error is not None:
             raise self._error
         self._buffer += data
@@ -91,24 +95,22 @@ class Decoder:
 
     def _take(self) -> List[Frame]:
         frames: List[Frame] = []
-        buffer = self._buffer
-        start, end = 0, len(buffer)
-        while True:
-            if self._lengths is None:
-                if end - start < PREFIX.size:
+        start, end = 0, len(self._buffer)
+        with memoryview(self._buffer) as held:
+            while True:
+                if self._lengths is None:
+                    if end - start < PREFIX.size:
+                        break
+                    self._lengths = _lengths(held[start : start + PREFIX.size])
+                head, body = self._lengths
+                middle = start + PREFIX.size + head
+                if end < middle + body:
                     break
-                self._lengths = _lengths(bytes(buffer[start : start + PREFIX.size]))
-            head, body = self._lengths
-            middle = start + PREFIX.size + head
-            if end < middle + body:
-                break
-            frames.append(
-                (_header(bytes(buffer[start + PREFIX.size : middle])), bytes(buffer[middle : middle + body]))
-            )
-            start = middle + body
-            self._lengths = None
+                frames.append((_header(held[start + PREFIX.size : middle]), bytes(held[middle : middle + body])))
+                start = middle + body
+                self._lengths = None
         if start:
-            del buffer[:start]
+            del self._buffer[:start]
         return frames
 
 
@@ -120,7 +122,8 @@ def send(sock: socket.socket, header: Header, body: bytes = b"") -> None:
 def receive(sock: socket.socket) -> Optional[Frame]:
     """The next frame from a blocking socket; None when the peer closed between two frames.
 
-    Raises ProtocolError when the peer closed inside a frame or sent something else, OSError when it is gone."""
+    Raises ProtocolError when the peer closed inside a frame or sent something else, OSError when it is
+    gone."""
     prefix = _exactly(sock, PREFIX.size, may_be_closed=True)
     if prefix is None:
         return None

@@ -1,4 +1,5 @@
-"""Slow: works for some seconds in small steps, with progress and log lines, and stops when it is cancelled."""
+"""Slow: works for some seconds in small steps, with progress and log lines, and stops when it is
+cancelled."""
 
 import time
 

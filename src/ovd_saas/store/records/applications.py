@@ -16,7 +16,7 @@ class Application(models.Model):
     status = models.CharField(max_length=16, default="draft")
     service = models.CharField(max_length=16, default="asleep")
     learning = models.CharField(max_length=16, default="resting")
-    health = models.CharField(max_length=16, default="ok")  # ok | faulty
+    health = models.CharField(max_length=16, default="healthy")  # healthy | faulty
     reason = models.TextField(blank=True)  # why it is as it is, a sentence
     since = models.DateTimeField()  # moment of the last change of a state
 
@@ -25,7 +25,6 @@ class Application(models.Model):
 
     wake_asked_at = models.DateTimeField(null=True)  # a person pressed wake; cleared when awake
     sleep_asked_at = models.DateTimeField(null=True)  # a person pressed sleep; cleared when asleep
-    last_used_at = models.DateTimeField(null=True)  # when it last had work; quiet time counts from here
     start_failures = models.PositiveIntegerField(default=0)  # in a row
     retry_at = models.DateTimeField(null=True)  # no start before this moment
     next_what = models.CharField(max_length=300, blank=True)  # what happens next, a sentence

@@ -1,0 +1,134 @@
+"""Transitions: the only place that writes a state. Each write names the old state and records the event with it. Floor 1.
+
+A write that changes zero rows means that somebody was faster; the caller gets None or False, never an error.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from ovd_saas.domain import executions
+from ovd_saas.domain.executions import EXECUTION
+from ovd_saas.domain.health import HEALTH
+from ovd_saas.domain.learning import LEARNING_REGION
+from ovd_saas.domain.machine import Machine
+from ovd_saas.domain.processes import PROCESS
+from ovd_saas.domain.releases import RELEASE
+from ovd_saas.domain.service import SERVICE
+from ovd_saas.domain.status import STATUS
+from ovd_saas.store.notices import notify
+from ovd_saas.store.records import Application, Execution, ExecutionEvent, Process, Release, Transition
+
+REGIONS: dict[str, Machine] = {
+    "status": STATUS,
+    "service": SERVICE,
+    "learning": LEARNING_REGION,
+    "health": HEALTH,
+}
+
+
+@transaction.atomic
+def move(
+    application_id: int,
+    region: str,
+    event: str,
+    *,
+    reason: str,
+    now: datetime,
+    cause: str = "",
+    actor: str = "appcore",
+    **also: Any,
+) -> str | None:
+    """Cause an event in a region of an application; the state after, or None when it is not possible (any more).
+
+    `also` are further columns of the application that change with it.
+    """
+    machine = REGIONS[region]
+    source = Application.objects.values_list(region, flat=True).get(pk=application_id)
+    target = machine.target(source, event)
+    if target is None:
+        return None
+    changed = {region: target, "since": now, "reason": reason, **also}
+    if not Application.objects.filter(pk=application_id, **{region: source}).update(**changed):
+        return None
+    record(application_id, region, source, target, event, reason=reason, now=now, cause=cause, actor=actor)
+    return target
+
+
+def record(
+    application_id: int,
+    region: str,
+    source: str,
+    target: str,
+    event: str,
+    *,
+    reason: str,
+    now: datetime,
+    cause: str = "",
+    actor: str = "appcore",
+) -> None:
+    """One row of the timeline, and the notice that goes with it."""
+    Transition.objects.create(
+        application_id=application_id,
+        region=region,
+        source=source,
+        target=target,
+        event=event,
+        reason=reason,
+        cause=cause,
+        actor=actor,
+        at=now,
+    )
+    notify("application", id=application_id)
+
+
+@transaction.atomic
+def execution(
+    id_: UUID, event: str, *, now: datetime, lease: int | None = None, source: str | None = None, **values: Any
+) -> bool:
+    """Cause an event of an execution. With `lease`, only while that lease is the current one.
+
+    `source` narrows the states it may come from. A final state also sets `finished_at`.
+    """
+    sources = (source,) if source else EXECUTION.sources(event)
+    rows = Execution.objects.filter(pk=id_, status__in=sources)
+    if lease is not None:
+        rows = rows.filter(lease=lease)
+    target = next(row.target for row in EXECUTION.transitions if row.event == event)
+    values = {"status": target, **values}
+    if target in executions.FINAL:
+        values = {"finished_at": now, "lease_until": None, **values}
+    application_id = rows.values_list("application_id", flat=True).first()
+    if application_id is None or not rows.update(**values):
+        return False
+    ExecutionEvent.objects.create(execution_id=id_, kind="status", body={"status": target}, at=now)
+    notify("execution", id=id_, application=application_id, status=target)
+    if target == executions.QUEUED:
+        notify("queue", application=application_id)
+    return True
+
+
+@transaction.atomic
+def process(id_: UUID, event: str, *, now: datetime, **values: Any) -> str | None:
+    """Cause an event of a process; its state before, or None when it is not possible (any more)."""
+    for source in PROCESS.sources(event):
+        values = {"state": PROCESS.target(source, event), **values}
+        if Process.objects.filter(pk=id_, state=source).update(**values):
+            application_id = Process.objects.values_list("application_id", flat=True).get(pk=id_)
+            notify("processes", application=application_id)
+            return source
+    return None
+
+
+@transaction.atomic
+def release(id_: int, event: str, **values: Any) -> bool:
+    """Cause an event of a release."""
+    source = RELEASE.sources(event)[0]
+    target = RELEASE.follow(source, event)
+    if not Release.objects.filter(pk=id_, state=source).update(state=target, **values):
+        return False
+    application_id = Release.objects.values_list("application_id", flat=True).get(pk=id_)
+    notify("release", id=id_, application=application_id)
+    return True

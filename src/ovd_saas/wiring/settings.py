@@ -1,6 +1,7 @@
 """Settings, from the environment. Floor 4.
 
-`OVD_HOME` data folder · `OVD_RUN` folder of sockets · `DATABASE_URL` · `OVD_DEBUG=1` · `OVD_HOSTS` host names served.
+`OVD_HOME` data folder · `OVD_RUN` folder of sockets · `DATABASE_URL` · `OVD_DEBUG=1` · `OVD_HOSTS` host names served
+· `OVD_FILES` file store.
 """
 
 import os
@@ -14,6 +15,7 @@ from ovd_saas.wiring import home
 
 HOME = home.folder()
 RUN = home.run_folder(HOME)
+FILES = os.environ.get("OVD_FILES") or str(HOME / "files")  # a folder or an fsspec address
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 DEBUG = os.environ.get("OVD_DEBUG") == "1"

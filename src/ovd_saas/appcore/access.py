@@ -1,0 +1,100 @@
+"""Access: who calls, by token or session, and what they may do where. Floor 2: may use store.
+
+A token is `ovd_` and 40 URL-safe characters, shown once; at rest is its SHA-256. It has 240 random bits, so a plain
+hash cannot be guessed back, and finding it by the unique index of its hash tells nothing by its timing.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+
+from ovd_saas.appcore.refusals import Refusal
+from ovd_saas.store import notices
+from ovd_saas.store.records import Membership, Token, User
+
+PREFIX = "ovd_"
+SEE = "see"
+EXECUTE = "execute"
+PUSH = "push"
+OPERATE = "operate"
+
+_Role = Membership.Role
+_ANY = frozenset(role.value for role in _Role)
+PERMISSIONS: Mapping[str, frozenset[str]] = {
+    SEE: _ANY,
+    EXECUTE: _ANY,
+    PUSH: frozenset({_Role.AUTHOR.value, _Role.OWNER.value}),
+    OPERATE: frozenset({_Role.OPERATOR.value, _Role.OWNER.value}),
+}
+
+
+class UnnamedToken(Refusal):
+    """A token needs a name, so that its owner knows later what it was for."""
+
+    code = "invalid"
+    http = 422
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls, with everything that deciding needs; a value that may be kept in memory until notice `access`."""
+
+    user_id: int
+    username: str
+    is_staff: bool
+    roles: Mapping[str, str] = field(default_factory=dict)  # organisation's slug -> role
+
+    @property
+    def key(self) -> str:
+        """What fairness and idempotency count by."""
+        return f"user:{self.user_id}"
+
+    @property
+    def actor(self) -> str:
+        """As named in the timeline."""
+        return f"user:{self.username}"
+
+
+def authenticate(token: str) -> Caller | None:
+    """Whom this secret stands for; None when it is unknown, revoked, or its user may not sign in."""
+    if not token.startswith(PREFIX):
+        return None
+    found = (
+        Token.objects.filter(digest=digest(token), revoked_at=None, user__is_active=True).select_related("user").first()
+    )
+    return of_user(found.user) if found else None
+
+
+def of_user(user: User) -> Caller:
+    roles = dict(Membership.objects.filter(user=user).values_list("organisation__slug", "role"))
+    return Caller(user.pk, user.username, user.is_staff, roles)
+
+
+def may(caller: Caller, verb: str, organisation_slug: str) -> bool:
+    """`see` and `execute`: any role; `push`: author, owner; `operate`: operator, owner; staff: everything."""
+    return caller.is_staff or caller.roles.get(organisation_slug) in PERMISSIONS[verb]
+
+
+def issue(user: User, name: str) -> tuple[Token, str]:
+    """A new token and its secret, which nobody can show again. Raises UnnamedToken."""
+    name = name.strip()
+    if not 1 <= len(name) <= 100:
+        raise UnnamedToken("A token needs a name of 1 to 100 characters. Say what it is for, such as “night import”.")
+    secret = PREFIX + secrets.token_urlsafe(30)
+    return Token.objects.create(user=user, name=name, digest=digest(secret), hint=secret[:8]), secret
+
+
+@transaction.atomic
+def revoke(token: Token, now: datetime) -> None:
+    """Afterwards it opens nothing. A token that was revoked before keeps its moment."""
+    Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now)
+    token.refresh_from_db()
+    notices.notify("access")
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()

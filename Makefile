@@ -46,7 +46,7 @@ setup-dev: .venv/.dev $(VENDOR)/.ready
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
 	@touch $@
 
-$(VENDOR)/.ready: .venv/.tools package-lock.json tools/vendor.py
+$(VENDOR)/.ready: .venv/.tools package-lock.json tools/vendor.py src/ovd_saas/assets/icons.txt
 	$(NPM) ci --silent
 	$(BIN)/python tools/vendor.py node_modules $(VENDOR)
 	@touch $@

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "ovd_saas.store",
+    "ovd_saas.assets",
     "ovd_saas.panel",
     "ovd_saas.frontends",
 ]

@@ -85,7 +85,7 @@ class Decoder:
             return self._take()
         except ProtocolError as error:
             self._error = error
-            self._buffer.clear()
+            self._buffer = bytearray()  # the old one may still be looked at by the traceback
             raise
 
     @property

@@ -1,0 +1,284 @@
+"""Manifest: `ovd.toml`, read and checked; every problem names file, line and key, and says how to cure it."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Tuple, Type, TypeVar, Union
+
+from ovd import toml_lines
+from ovd.fields import REQUIRED, Field
+from ovd.nearest import did_you_mean
+from ovd.problems import ManifestError, Problem
+from ovd.rules import (
+    FIELD_RULES,
+    SAMPLE_KINDS,
+    About,
+    Author,
+    Environment,
+    Execute,
+    Gate,
+    Learn,
+    Network,
+    Resources,
+    Rule,
+    Sleep,
+)
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FILE = "ovd.toml"
+
+__all__ = ["FILE", "Manifest", "ManifestError", "Problem", "load"]
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest(About):
+    """A checked manifest. An application has either an `entry` (module:Class) or a `command` with inputs and
+    outputs."""
+
+    resources: Resources = dataclasses.field(default_factory=Resources)
+    execute: Execute = dataclasses.field(default_factory=Execute)
+    sleep: Sleep = dataclasses.field(default_factory=Sleep)
+    environment: Environment = dataclasses.field(default_factory=Environment)
+    network: Network = dataclasses.field(default_factory=Network)
+    learn: Union[Learn, None] = None  # None = execute-only
+    gate: Union[Gate, None] = None
+    inputs: Tuple[Field, ...] = ()  # of a command application
+    outputs: Tuple[Field, ...] = ()
+    lines: Mapping[Tuple[str, ...], int] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def learns(self) -> bool:
+        return self.learn is not None
+
+    def problem(self, key: str, message: str, cure: str) -> Problem:
+        """A problem at the line of the dotted `key`."""
+        path = tuple(key.split(".")) if key else ()
+        return Problem(FILE, toml_lines.line_of(dict(self.lines), path), key, message, cure)
+
+
+_TABLES: Dict[str, Type[Any]] = {
+    "resources": Resources,
+    "execute": Execute,
+    "sleep": Sleep,
+    "environment": Environment,
+    "network": Network,
+    "learn": Learn,
+    "gate": Gate,
+}
+
+
+def load(folder: Union[str, Path]) -> Manifest:
+    """The manifest of the application in `folder`. Raises ManifestError with all its problems."""
+    folder = Path(folder)
+    try:
+        text = (folder / FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        cure = "Make one with `ovd new`." if folder.is_dir() else "Name a folder that exists."
+        raise ManifestError([Problem(FILE, 0, "", f"There is no {FILE} in {folder.name or folder}.", cure)]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError([Problem(FILE, 0, "", f"Cannot be read: {error}.", "Save it as UTF-8 text.")]) from None
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ManifestError([_syntax(text, str(error))]) from None
+    reading = _Reading(text)
+    manifest = reading.manifest(document)
+    if not reading.problems:
+        reading.problems += _folder_problems(folder, manifest)
+    if reading.problems:
+        raise ManifestError(sorted(reading.problems, key=lambda problem: problem.line))
+    return manifest
+
+
+def _syntax(text: str, message: str) -> Problem:
+    words = message.replace(")", " ").replace(",", " ").split()
+    line = len(text.splitlines())
+    if "line" in words:
+        line = int(words[words.index("line") + 1])
+    what = message.split(" (at")[0].rstrip(".")
+    cure = "See https://toml.io for how a value is written; a text stands in double quotes."
+    return Problem(FILE, line, "", f"Not TOML: {what}.", cure)
+
+
+def _folder_problems(folder: Path, manifest: Manifest) -> List[Problem]:
+    problems = []
+    lock = folder / manifest.environment.lock
+    if not lock.is_file():
+        cure = "Make it with `uv pip compile --universal --generate-hashes`; an empty file means: no packages."
+        message = f"The lock file {manifest.environment.lock} is not in the folder."
+        problems.append(manifest.problem("environment.lock", message, cure))
+    if manifest.description and not (folder / manifest.description).is_file():
+        message = f"The file {manifest.description} is not in the folder."
+        problems.append(manifest.problem("description", message, "Name a Markdown file of the folder, or remove it."))
+    return problems
+
+
+class _Reading:
+    """One document on its way to a manifest, collecting problems."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = toml_lines.lines_of(text)
+        self.problems: List[Problem] = []
+
+    def complain(self, path: Tuple[str, ...], message: str, cure: str) -> None:
+        line = toml_lines.line_of(self.lines, path) or 1
+        self.problems.append(Problem(FILE, line, ".".join(path), message, cure))
+
+    def manifest(self, document: Dict[str, Any]) -> Manifest:
+        top = {key: value for key, value in document.items() if key not in _TABLES and key not in ("inputs", "outputs")}
+        authors = self.authors(top.pop("authors", []))
+        about = self.fill(About, top, (), also=(*_TABLES, "authors", "inputs", "outputs"))
+        tables: Dict[str, Any] = {name: self.table(name, document[name]) for name in _TABLES if name in document}
+        kinds: Dict[str, Any] = {
+            name: self.fields(name, document[name]) for name in ("inputs", "outputs") if name in document
+        }
+        self.whole(document)
+        values = {field.name: getattr(about, field.name) for field in dataclasses.fields(About)}
+        values["authors"] = authors
+        return Manifest(**values, **tables, **kinds, lines=self.lines)
+
+    def whole(self, document: Dict[str, Any]) -> None:
+        """What no key can know alone."""
+        for key in ("name", "title"):
+            if key not in document:
+                self.complain((key,), f"There is no {key}.", f'Write {key} = "…" at the top of the file.')
+        if bool(document.get("entry")) == bool(document.get("command")):
+            both = document.get("entry") and document.get("command")
+            message = "There are both entry and command." if both else "There is neither entry nor command."
+            cure = 'Write entry = "app:MyApp" for a Python class, or command = "…" for a program: one of them.'
+            self.complain(("command",) if both else ("entry",), message, cure)
+        if document.get("entry"):
+            for key in ("inputs", "outputs"):
+                if key in document:
+                    cure = "Remove this table, or write command instead of entry."
+                    self.complain((key,), f"The {key} of a Python class stand in the signature of execute.", cure)
+        if document.get("command") and not document.get("outputs"):
+            self.complain(("command",), "A command needs outputs.", "Add a table [outputs.NAME] with kind and file.")
+        if "learn" in document and document.get("command"):
+            self.complain(("learn",), "A command cannot learn.", "Remove this table, or write a Python class.")
+        if "learn" in document and "gate" not in document:
+            cure = "Add a table [gate] with metric and direction."
+            self.complain(("learn",), "An application that learns needs a gate.", cure)
+        if "gate" in document and "learn" not in document:
+            self.complain(("gate",), "A gate without learning.", "Add a table [learn], or remove this one.")
+        if isinstance(document.get("gate"), dict) and not document["gate"].get("metric"):
+            self.complain(("gate",), "There is no metric.", 'Write metric = "mae", as your evaluate names it.')
+
+    def table(self, name: str, value: Any) -> Any:
+        kind = _TABLES[name]
+        if not isinstance(value, dict):
+            self.complain((name,), "Must be a table.", f"Write [{name}] on a line of its own, and its keys below.")
+            return kind()
+        value = dict(value)
+        sample = value.pop("sample", None) if name == "learn" else None
+        made = self.fill(kind, value, (name,), also=("sample",) if name == "learn" else ())
+        if name == "learn":
+            self.time_zone(made.time_zone)
+        if sample is not None:
+            made = dataclasses.replace(made, sample=self.sample(sample))
+        return made
+
+    def time_zone(self, name: str) -> None:
+        import zoneinfo
+
+        known = zoneinfo.available_timezones()
+        if known and name not in known:
+            cure = f"Write a name of the IANA list, such as Europe/Madrid.{did_you_mean(name, known)[:80]}"
+            self.complain(("learn", "time_zone"), f"There is no time zone {name!r}.", cure)
+
+    def sample(self, value: Any) -> Dict[str, str]:
+        path = ("learn", "sample")
+        if not isinstance(value, dict):
+            self.complain(path, "Must be a table.", "Write [learn.sample] and below it the fields of one sample.")
+            return {}
+        rule = Rule("text", choices=SAMPLE_KINDS)
+        for name, kind in value.items():
+            fault = rule.fault(kind)
+            if fault:
+                cure = did_you_mean(str(kind), SAMPLE_KINDS).strip()
+                self.complain((*path, name), f"The kind of {name} {fault}", cure)
+        return dict(value)
+
+    def authors(self, value: Any) -> Tuple[Author, ...]:
+        if not isinstance(value, list) or not all(isinstance(author, dict) for author in value):
+            self.complain(("authors",), "Must be a list of tables.", 'Write authors = [{ name = "…" }].')
+            return ()
+        for author in value:
+            if not author.get("name"):
+                self.complain(("authors",), "An author has no name.", 'Write authors = [{ name = "…" }].')
+        return tuple(self.fill(Author, author, ("authors",)) for author in value)
+
+    def fill(self, kind: Type[T], values: Dict[str, Any], path: Tuple[str, ...], also: Tuple[str, ...] = ()) -> T:
+        """An instance of the dataclass `kind`; a wrong value leaves its default and a problem."""
+        rules = {
+            field.name: field.metadata["rule"]
+            for field in dataclasses.fields(kind)  # type: ignore[arg-type]
+            if "rule" in field.metadata
+        }
+        good: Dict[str, Any] = {}
+        for key, value in values.items():
+            if key not in rules:
+                place = f"the table [{'.'.join(path)}]" if path else "the manifest"
+                cure = did_you_mean(key, (*rules, *also)).strip()
+                self.complain((*path, key), f"Unknown key {key!r} in {place}.", cure)
+                continue
+            fault = rules[key].fault(value)
+            if fault:
+                self.complain((*path, key), f"The value of {key} {fault}", _cure(rules[key], key, value))
+            else:
+                good[key] = tuple(value) if isinstance(value, list) else value
+        return kind(**good)
+
+    def fields(self, side: str, value: Any) -> Tuple[Field, ...]:
+        if not isinstance(value, dict):
+            self.complain((side,), "Must be a table.", f"Write [{side}.NAME] and below it kind, label, ….")
+            return ()
+        return tuple(self.field(side, name, spec) for name, spec in value.items())
+
+    def field(self, side: str, name: str, spec: Any) -> Field:
+        path = (side, name)
+        if not name.isidentifier():
+            self.complain(path, f"{name!r} is not a name.", "Use letters, digits and underscores.")
+        if not isinstance(spec, dict):
+            self.complain(path, "Must be a table.", f"Write [{side}.{name}] and below it kind, label, ….")
+            return Field("text", name=name)
+        known = {key: rule for key, rule in FIELD_RULES.items() if side == "outputs" or key != "file"}
+        good: Dict[str, Any] = {}
+        key: str
+        for key, value in spec.items():
+            if key == "default" and side == "inputs":
+                good["default"] = value
+            elif key == "choices" and isinstance(value, (list, dict)):
+                good["choices"] = tuple(value)
+                good["labels"] = tuple(str(label) for label in value.values()) if isinstance(value, dict) else ()
+            elif key not in known:
+                cure = did_you_mean(key, (*known, "default", "choices")).strip()
+                self.complain((*path, key), f"Unknown key {key!r} in [{side}.{name}].", cure)
+            elif known[key].fault(value):
+                self.complain((*path, key), f"The value of {key} {known[key].fault(value)}", "")
+            else:
+                key = {"minimum_rows": "minimum_length", "maximum_rows": "maximum_length"}.get(key, key)
+                good[key] = tuple(value) if isinstance(value, list) else value
+        if "kind" not in spec:
+            self.complain(path, "There is no kind.", f"Write kind = one of {', '.join(FIELD_RULES['kind'].choices)}.")
+        if spec.get("kind") == "choice" and not spec.get("choices"):
+            self.complain(path, "A choice needs choices.", 'Write choices = ["…", "…"].')
+        if side == "outputs" and spec.get("kind") in ("image", "file", "table", "series") and not spec.get("file"):
+            self.complain(path, "There is no file.", 'Write file = "…": the file your program writes.')
+        good.setdefault("kind", "text")
+        good.setdefault("default", REQUIRED)
+        return Field(name=name, **good)
+
+
+def _cure(rule: Rule, key: str, value: Any) -> str:
+    if rule.choices:
+        return did_you_mean(str(value), rule.choices).strip()
+    if rule.kind in ("integer", "number") and isinstance(value, str):
+        return f"Write it without quotes: {key} = {value}."
+    return f"Change {key}, or remove it to have the default."

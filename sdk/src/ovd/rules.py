@@ -1,0 +1,176 @@
+"""Rules of the manifest: one dataclass per table; each field carries what its value may be."""
+
+import dataclasses
+import re
+from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
+
+from ovd.fields import KINDS
+
+SAMPLE_KINDS = (*KINDS, "datetime")
+
+
+class Rule(NamedTuple):
+    """What a value may be. `kind` is text, texts, integer, number or flag; bounds are included."""
+
+    kind: str
+    minimum: Optional[float] = None
+    maximum: Optional[float] = None
+    choices: Tuple[str, ...] = ()
+    pattern: str = ""
+    said: str = ""  # the pattern, in words
+
+    def fault(self, value: Any) -> str:
+        """What is wrong with `value`, as the end of a sentence; empty when it is right."""
+        if self.kind == "texts":
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                return f"must be a list of texts, not {_shown(value)}."
+            return ""
+        if not _FITS[self.kind](value):
+            return f"must be {_CALLED[self.kind]}, not {_shown(value)}."
+        if self.choices and value not in self.choices:
+            return f"is {_shown(value)}; it must be one of {', '.join(self.choices)}."
+        if self.pattern and not re.fullmatch(self.pattern, value):
+            return f"is {_shown(value)}; it must be {self.said}."
+        if self.minimum is not None and value < self.minimum:
+            return f"is {_shown(value)}; the least is {self.minimum:g}."
+        if self.maximum is not None and value > self.maximum:
+            return f"is {_shown(value)}; the most is {self.maximum:g}."
+        return ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+
+
+_FITS: Dict[str, Callable[[Any], bool]] = {
+    "text": lambda value: isinstance(value, str),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": _is_number,
+    "flag": lambda value: isinstance(value, bool),
+}
+_CALLED = {"text": "a text", "integer": "a whole number", "number": "a number", "flag": "true or false"}
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if not isinstance(value, (dict, list)) else type(value).__name__.replace("dict", "table")
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _rule(default: Any, kind: str, *args: Any, **more: Any) -> Any:
+    rule = Rule(kind, *args, **more)
+    if isinstance(default, (list, tuple)):
+        return dataclasses.field(default=tuple(default), metadata={"rule": rule})
+    return dataclasses.field(default=default, metadata={"rule": rule})
+
+
+_VERSION = r"[<>=!~]=?\s*\d+(\.\d+)*(\.\*)?"
+_VERSIONS = rf"{_VERSION}(\s*,\s*{_VERSION})*"
+_CRON = r"(?:[0-9A-Za-z*/,\-#]+\s+){4}[0-9A-Za-z*/,\-#]+"
+
+
+@dataclasses.dataclass(frozen=True)
+class Resources:
+    memory_mb: int = _rule(512, "integer", 16)
+    cpus: float = _rule(1, "number", 0.1, 1024)
+    gpus: float = _rule(0, "number", 0, 1024)
+    disk_mb: int = _rule(256, "integer", 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Execute:
+    timeout: float = _rule(60, "number", 0.1, 86_400)  # s
+    concurrency: int = _rule(1, "integer", 1, 256)  # executions at once in one process
+    max_queue: int = _rule(1000, "integer", 1, 1_000_000)
+    max_attempts: int = _rule(3, "integer", 1, 100)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sleep:
+    after: float = _rule(300, "number", 0)  # s of quiet time
+    wake: str = _rule("spawn", "text", choices=("spawn", "fork"))
+    preload: Tuple[str, ...] = _rule((), "texts")  # modules a template process imports
+    keep_awake: str = _rule("", "text")
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    lock: str = _rule("requirements.lock", "text")
+    python: str = _rule(">=3.11", "text", pattern=_VERSIONS, said='a version range such as ">=3.11"')
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    hosts: Tuple[str, ...] = _rule((), "texts")
+
+
+@dataclasses.dataclass(frozen=True)
+class Learn:
+    on_wake: str = _rule("together", "text", choices=("together", "yield", "finish"))
+    schedule: str = _rule("", "text", pattern=_CRON + "|", said='five fields of cron, such as "0 3 * * *"')
+    time_zone: str = _rule("UTC", "text")
+    min_samples: int = _rule(1, "integer", 1)  # new samples that make learning due
+    quiet: float = _rule(0, "number", 0)  # s without a new batch before learning starts
+    max_wait: float = _rule(0, "number", 0)  # s after which quiet is waited for no more; 0 = no bound
+    at_most_every: float = _rule(0, "number", 0)  # s between two learning runs
+    timeout: float = _rule(3600, "number", 1)  # s
+    holdout: str = _rule("last", "text", choices=("last", "hash"))
+    holdout_fraction: float = _rule(0.2, "number", 0.01, 0.9)
+    from_executions: bool = _rule(False, "flag")
+    sample: Dict[str, str] = dataclasses.field(default_factory=dict)  # field → kind
+
+
+@dataclasses.dataclass(frozen=True)
+class Gate:
+    metric: str = _rule("", "text", pattern=r".+", said="the name of a metric that `evaluate` returns")
+    direction: str = _rule("min", "text", choices=("min", "max"))
+    minimum_improvement: float = _rule(0.0, "number")
+    approve: str = _rule("auto", "text", choices=("auto", "manual"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Author:
+    name: str = _rule("", "text", pattern=r"(?s).+", said="a name")
+    affiliation: str = _rule("", "text")
+    orcid: str = _rule("", "text", pattern=r"(\d{4}-){3}\d{3}[\dX]|", said="an ORCID such as 0000-0002-1825-0097")
+
+
+@dataclasses.dataclass(frozen=True)
+class About:
+    """The keys at the top of the manifest."""
+
+    name: str = _rule("", "text", pattern=r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])",
+                      said="2 to 40 lower-case letters, digits or hyphens, not at the ends")  # fmt: skip
+    title: str = _rule("", "text", pattern=r"(?s).{1,200}", said="1 to 200 characters")
+    summary: str = _rule("", "text", pattern=r"(?s).{0,500}", said="at most 500 characters")
+    description: str = _rule("", "text")
+    licence: str = _rule("", "text")
+    paper: str = _rule("", "text", pattern=r"(https?://\S+)?", said="an address that begins with https://")
+    credits: Tuple[str, ...] = _rule((), "texts")
+    tags: Tuple[str, ...] = _rule((), "texts")
+    entry: str = _rule("", "text", pattern=r"[A-Za-z_][\w.]*:[A-Za-z_]\w*|", said='module:Class, such as "app:MyApp"')
+    command: str = _rule("", "text")
+    authors: Tuple[Author, ...] = ()
+
+
+FIELD_RULES: Dict[str, Rule] = {
+    "kind": Rule("text", choices=KINDS),
+    "label": Rule("text"),
+    "help": Rule("text"),
+    "unit": Rule("text"),
+    "advanced": Rule("flag"),
+    "optional": Rule("flag"),
+    "minimum": Rule("number"),
+    "maximum": Rule("number"),
+    "step": Rule("number"),
+    "minimum_length": Rule("integer", 0),
+    "maximum_length": Rule("integer", 0),
+    "minimum_rows": Rule("integer", 0),
+    "maximum_rows": Rule("integer", 0),
+    "pattern": Rule("text"),
+    "multiline": Rule("flag"),
+    "columns": Rule("texts"),
+    "timed": Rule("flag"),
+    "max_bytes": Rule("integer", 1),
+    "media_types": Rule("texts"),
+    "file": Rule("text"),
+}

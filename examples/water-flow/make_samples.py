@@ -1,0 +1,99 @@
+"""Make samples: cuts the example inputs in samples/ out of the series that the package river ships.
+
+uv run --no-project --with river==0.26.1 python make_samples.py            writes samples/*.json
+uv run --no-project --with river==0.26.1 python make_samples.py --check    tells whether they are up to date
+uv run --no-project --with river==0.26.1 python make_samples.py --feed hours.jsonl    all hours, to learn from
+"""
+
+import argparse
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from app import WaterFlow
+from river import datasets
+from usual import THRESHOLD
+
+from ovd import Context, Series
+
+SAMPLES = Path(__file__).parent / "samples"
+CREDIT = (
+    "WaterFlow: hourly flow through a pipeline branch, donated by Tecnojest s.r.l. (www.invidea.it, Italy), "
+    "from river.datasets in river 0.26.1, https://github.com/online-ml/river"
+)
+LICENCE = "BSD-3-Clause (river)"
+CUTS = {
+    "two-weeks": ("Two ordinary weeks in April", "2022-04-06T00:00", "2022-04-19T23:00", {"horizon": 48}),
+    "interruption": ("Two falls and a peak in March and April", "2022-03-20T11:00", "2022-04-05T23:00", {}),
+    "gaps": ("Two weeks with long gaps", "2022-04-14T00:00", "2022-04-27T09:00", {"horizon": 24, "level": 80}),
+    "two-days": ("Just two days", "2022-05-06T00:00", "2022-05-07T23:00", {"horizon": 12}),
+}  # name: title, first and last hour on the clock of the data, other inputs
+
+
+def read() -> list[tuple[str, float]]:
+    """All measured hours, as the package gives them."""
+    return [(row["Time"].isoformat(), flow) for row, flow in datasets.WaterFlow()]
+
+
+def sample(name: str, hours: list[tuple[str, float]]) -> str:
+    """The text of one sample file."""
+    title, first, last, others = CUTS[name]
+    cut = [(time, flow) for time, flow in hours if first <= time[: len(first)] <= last]
+    inputs = {"history": {"times": [time for time, _ in cut], "values": [flow for _, flow in cut]}, **others}
+    content = {
+        "title": title,
+        "credit": CREDIT,
+        "licence": LICENCE,
+        "inputs": inputs,
+        "expect": expected(cut, others),
+        "tolerance": 1e-6,
+    }
+    return json.dumps(content) + "\n"
+
+
+def expected(cut: list[tuple[str, float]], others: dict[str, int]) -> dict[str, Any]:
+    """What the application answers without a model: forecast, interval and anomalies, in JSON."""
+    history = Series([datetime.fromisoformat(time) for time, _ in cut], [flow for _, flow in cut])
+    inputs = {"horizon": 24, "level": 90, "threshold": THRESHOLD, **others}
+    answer = WaterFlow().execute(Context(scratch=Path), history, **inputs)
+    lines = {
+        name: {"times": [time.isoformat() for time in line.times], "values": line.values}
+        for name, line in (("forecast", answer.forecast), ("lower", answer.lower), ("upper", answer.upper))
+    }
+    return {**lines, "anomalies": {"columns": answer.anomalies.columns, "rows": answer.anomalies.rows}}
+
+
+def main() -> int:
+    """Writes or checks the samples, or writes the hours to learn from."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a sample differs")
+    parser.add_argument("--feed", metavar="FILE", help="write all hours as JSON Lines instead")
+    parser.add_argument("--before", metavar="DATE", default="9999", help="with --feed: only hours before this date")
+    parser.add_argument("--since", metavar="DATE", default="0000", help="with --feed: only hours from this date on")
+    asked = parser.parse_args()
+    hours = read()
+    if asked.feed:
+        chosen = [(time, flow) for time, flow in hours if asked.since <= time < asked.before]
+        lines = [json.dumps({"time": time, "flow": flow}) + "\n" for time, flow in chosen]
+        Path(asked.feed).write_text("".join(lines), encoding="utf-8")
+        print(f"{len(lines)} hours written to {asked.feed}")
+        return 0
+    stale = []
+    SAMPLES.mkdir(exist_ok=True)
+    for name in CUTS:
+        path, text = SAMPLES / f"{name}.json", sample(name, hours)
+        if asked.check:
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                stale.append(path.name)
+        else:
+            path.write_text(text, encoding="utf-8")
+            print(f"{path.name}: {len(text) // 1024} KiB")
+    if stale:
+        print(f"Out of date: {', '.join(stale)}. Run this script without --check.")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -23,6 +23,12 @@ def notify(about: str, **ids: Any) -> None:
         cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, json.dumps({"about": about, **ids}, default=str)])
 
 
+def parse(payload: str) -> dict[str, Any]:
+    """The notice in a payload of the channel."""
+    notice: dict[str, Any] = json.loads(payload)
+    return notice
+
+
 def listen(url: str, *, timeout: float) -> Generator[dict[str, Any] | None, None, None]:
     """Blocking: yields each notice, and None after `timeout` seconds of silence. Raises psycopg.OperationalError."""
     with psycopg.connect(url, autocommit=True, keepalives_idle=5) as listening:
@@ -31,7 +37,7 @@ def listen(url: str, *, timeout: float) -> Generator[dict[str, Any] | None, None
             got = False
             for notice in listening.notifies(timeout=timeout, stop_after=1):
                 got = True
-                yield json.loads(notice.payload)
+                yield parse(notice.payload)
             if not got:
                 yield None
 
@@ -80,7 +86,7 @@ class Hub:
             await listening.execute(f"LISTEN {CHANNEL}")
             yield {"about": "reconnected"}
             async for notice in listening.notifies():
-                yield json.loads(notice.payload)
+                yield parse(notice.payload)
 
     def _spread(self, notice: dict[str, Any]) -> None:
         for queue in self._subscribers:

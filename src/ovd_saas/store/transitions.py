@@ -1,4 +1,4 @@
-"""Transitions: the only place that writes a state. Each write names the old state and records the event with it. Floor 1.
+"""Transitions: the only place that writes a state; each write names the old one and is recorded. Floor 1.
 
 A write that changes zero rows means that somebody was faster; the caller gets None or False, never an error.
 """

@@ -1,0 +1,1 @@
+"""Queries: what doors read, one file a noun. Floor 1. None of them changes anything."""

@@ -1,0 +1,109 @@
+"""Building: a pushed release becomes ready or failed; its log can be followed meanwhile. Floor 2."""
+
+import threading
+import time
+from datetime import datetime
+
+import structlog
+from django.db.models import F, Value
+from django.db.models.functions import Concat
+from django.utils import timezone
+
+from ovd_saas.appcore import processes, releases
+from ovd_saas.domain import releases as states
+from ovd_saas.engines import base
+from ovd_saas.engines.base import Engine
+from ovd_saas.files import Missing
+from ovd_saas.store import transitions
+from ovd_saas.store.notices import notify
+from ovd_saas.store.records import Release
+
+log = structlog.get_logger()
+FLUSH_SECONDS = 0.3
+LARGEST_LOG = 1 << 20  # characters
+
+
+class Building:
+    """One tick builds one release. Several threads may tick; each takes another release."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._taken: set[int] = set()
+
+    def tick(self) -> bool:
+        release = self._take()
+        if release is None:
+            return False
+        try:
+            return self._build(release)
+        finally:
+            with self._lock:
+                self._taken.discard(release.pk)
+
+    def _take(self) -> Release | None:
+        with self._lock:
+            waiting = Release.objects.filter(state=states.BUILDING).exclude(pk__in=self._taken)
+            release = waiting.select_related("application", "created_by").order_by("pk").first()
+            if release:
+                self._taken.add(release.pk)
+            return release
+
+    def _build(self, release: Release) -> bool:
+        build_log = BuildLog(release)
+        try:
+            prepared = self._engine.prepare(release.digest, processes.archive(release.digest), build_log.add)
+        except base.RunnerDown:
+            build_log.add("The runner went away; the build begins again when it is back.\n")
+            build_log.flush()
+            return False
+        except (base.EngineError, Missing) as error:
+            build_log.flush()
+            stage = getattr(error, "stage", "platform")
+            transitions.release(release.pk, states.FAIL, error=f"{stage}: {error}")
+            return True
+        build_log.flush()
+        self._finish(release, prepared, timezone.now())
+        return True
+
+    def _finish(self, release: Release, prepared: base.Prepared, now: datetime) -> None:
+        transitions.release(
+            release.pk,
+            states.SUCCEED,
+            environment=prepared.environment,
+            manifest=prepared.manifest,
+            schema=prepared.schema,
+            description=releases.description(release.digest, prepared.manifest),
+            seconds=prepared.seconds,
+            ready_at=now,
+        )
+        release.refresh_from_db()
+        by = f"user:{release.created_by.get_username()}" if release.created_by else "appcore"
+        about = {name: str(prepared.manifest.get(name) or "") for name in ("title", "summary")}
+        releases.use(release=release, by=by, now=now, **{name: text for name, text in about.items() if text})
+
+
+class BuildLog:
+    """Appends lines to the release's log, a few times a second."""
+
+    def __init__(self, release: Release) -> None:
+        self._release = release
+        self._pending: list[str] = []
+        self._flushed_at = 0.0
+        self._left = LARGEST_LOG
+        Release.objects.filter(pk=release.pk).update(log="")
+
+    def add(self, text: str) -> None:
+        if self._left > 0:
+            self._pending.append(text[: self._left])
+        self._left -= len(text)
+        if time.monotonic() - self._flushed_at > FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        self._flushed_at = time.monotonic()
+        text = "".join(self._pending).replace("\x00", "\ufffd")
+        self._pending.clear()
+        if text:
+            Release.objects.filter(pk=self._release.pk).update(log=Concat(F("log"), Value(text)))
+            notify("release", id=self._release.pk, application=self._release.application_id)

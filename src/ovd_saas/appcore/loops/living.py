@@ -1,0 +1,140 @@
+"""Living: for every application that is not simply asleep, do what the plan says. Floor 2."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import connections
+from django.utils import timezone
+
+from ovd_saas.appcore import processes
+from ovd_saas.domain import actions, executions, health, service
+from ovd_saas.domain.plan import next_event, plan
+from ovd_saas.engines import base
+from ovd_saas.engines.base import Engine
+from ovd_saas.store import facts, transitions
+from ovd_saas.store.facts import Facts
+from ovd_saas.store.notices import notify
+from ovd_saas.store.records import Application, Execution, Release, Runner
+
+log = structlog.get_logger()
+ROUNDS = 10  # of planning within a tick; each starts from what is then so
+
+
+class Living:
+    """One tick looks at all restless applications."""
+
+    def __init__(self, engine: Engine, runner: Callable[[], Runner | None]) -> None:
+        self._engine = engine
+        self._runner = runner  # the machine to start on; None while none is up
+        self._preparing: set[str] = set()  # digests of releases that are prepared anew right now
+
+    def tick(self) -> bool:
+        ids = facts.restless()
+        for _ in range(ROUNDS):
+            busy = [found.application.pk for found in self._facts(ids) if self._live(found)]
+            if not busy:
+                return False
+            ids = busy
+        return True
+
+    def _facts(self, ids: list[int]) -> list[Facts]:
+        return facts.of(ids, runner_up=self._runner() is not None) if ids else []
+
+    def _live(self, found: Facts) -> bool:
+        now = timezone.now()
+        planned = plan(found.desired, found.observed, now=now)
+        done = False
+        try:
+            for action in planned:
+                done = self._do(found.application, action, now) or done
+        except base.RunnerDown as error:
+            log.warning("the runner does not answer", application=found.application.address, error=str(error))
+            return False
+        if not done:
+            self._say_what_is_next(found, now)
+        return done
+
+    def _do(self, application: Application, action: actions.Action, now: datetime) -> bool:
+        """True if it changed something, so that planning again is worth it."""
+        match action:
+            case actions.StartProcess(release=digest):
+                return self._start(application, digest, now)
+            case actions.DrainProcess(process=id_, reason=reason):
+                processes.drain(engine=self._engine, process_id=UUID(id_), reason=reason, now=now)
+                return True
+            case actions.KillProcess(process=id_):
+                self._engine.stop(id_, 0)
+                return False  # its exit will be told
+            case actions.ForgetProcess(process=id_, reason=reason):
+                processes.end(process_id=UUID(id_), reason=reason, now=now)
+                return True
+            case actions.Move(region=region, event=event, reason=reason):
+                return self._move(application, region, event, reason, now)
+            case actions.FailQueued(code=code, reason=reason):
+                return self._fail_queued(application, code, reason, now)
+
+    def _start(self, application: Application, digest: str, now: datetime) -> bool:
+        runner = self._runner()
+        release = application.release
+        if runner is None or release is None or release.digest != digest or digest in self._preparing:
+            return False
+        try:
+            processes.start(engine=self._engine, application=application, release=release, runner=runner, now=now)
+        except base.NotPrepared:
+            self._preparing.add(digest)
+            threading.Thread(target=self._prepare, args=(release,), daemon=True).start()
+            return False
+        return True
+
+    def _prepare(self, release: Release) -> None:
+        """In a thread of its own: an environment may take minutes, and other applications live on."""
+        try:
+            processes.prepare_again(engine=self._engine, release=release)
+        except base.RunnerDown as error:
+            log.warning("the runner went away while preparing", error=str(error))
+        except base.EngineError as error:
+            processes.refuse(application_id=release.application_id, reason=str(error), now=timezone.now())
+        finally:
+            self._preparing.discard(release.digest)
+            notify("application", id=release.application_id)
+            connections.close_all()
+
+    def _move(self, application: Application, region: str, event: str, reason: str, now: datetime) -> bool:
+        target = transitions.REGIONS[region].target(getattr(application, region), event)
+        also: dict[str, Any] = {}
+        if region == actions.SERVICE and target == service.ASLEEP:
+            also["sleep_asked_at"] = None
+        if target in (service.AWAKE, service.DRAINING, health.FAULTY):
+            also["wake_asked_at"] = None
+        if target == service.AWAKE:
+            also |= {"start_failures": 0, "retry_at": None}
+        if region == actions.HEALTH and event == health.FAULT:
+            reason = f"{reason} {application.reason}"
+        cause = self._waker(application) if event == service.WAKE else ""
+        moved = transitions.move(application.pk, region, event, reason=reason, now=now, cause=cause, **also)
+        return moved is not None
+
+    def _waker(self, application: Application) -> str:
+        first = Execution.objects.filter(application=application, status=executions.QUEUED).order_by("created_at")
+        id_ = first.values_list("pk", flat=True).first()
+        return f"execution:{id_}" if id_ else ""
+
+    def _fail_queued(self, application: Application, code: str, reason: str, now: datetime) -> bool:
+        waiting = Execution.objects.filter(application=application, status=executions.QUEUED)
+        error = {"code": code, "message": reason}
+        ids = list(waiting.values_list("pk", flat=True))
+        for id_ in ids:
+            transitions.execution(id_, executions.FAIL, now=now, source=executions.QUEUED, error=error)
+        return bool(ids)
+
+    def _say_what_is_next(self, found: Facts, now: datetime) -> None:
+        outlook = next_event(found.desired, found.observed, now=now)
+        application = found.application
+        if (outlook.what, outlook.at) == (application.next_what, application.next_at):
+            return
+        Application.objects.filter(pk=application.pk).update(next_what=outlook.what, next_at=outlook.at)
+        notify("application", id=application.pk)

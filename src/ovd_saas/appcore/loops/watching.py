@@ -1,0 +1,71 @@
+"""Watching: what the runner tells becomes rows. Called from the engine's own thread. Floor 2."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from uuid import UUID
+
+import structlog
+from django.db import close_old_connections, connections
+from django.utils import timezone
+
+from ovd_saas.appcore import processes
+from ovd_saas.engines import base
+from ovd_saas.engines.base import Engine
+from ovd_saas.store.notices import notify
+from ovd_saas.store.records import Runner
+
+log = structlog.get_logger()
+
+
+class Watching:
+    """Keeps the runner's record, and tells `changed` after each event."""
+
+    def __init__(self, engine: Engine, changed: Callable[[], None]) -> None:
+        self._engine = engine
+        self._changed = changed
+        self._runner: Runner | None = None
+        self._is_up = False
+
+    def runner(self) -> Runner | None:
+        """The machine to start on; None while it is down."""
+        return self._runner if self._is_up else None
+
+    def on_event(self, event: base.Event) -> None:
+        close_old_connections()
+        try:
+            self._note(event)
+        except Exception:
+            log.exception("an event of the runner could not be noted", event=type(event).__name__)
+            connections.close_all()
+        self._changed()
+
+    def note_alive(self) -> bool:
+        """Called now and then: the record says when the runner was last seen."""
+        if self._runner is not None and self._is_up:
+            Runner.objects.filter(pk=self._runner.pk).update(seen_at=timezone.now())
+        return False
+
+    def _note(self, event: base.Event) -> None:
+        now = timezone.now()
+        match event:
+            case base.Connected():
+                self._runner = self._record(self._engine.hello())
+                processes.reconcile(engine=self._engine, runner=self._runner, living=event, now=now)
+                self._is_up = True
+            case base.Disconnected():
+                self._is_up = False
+                if self._runner is not None:
+                    Runner.objects.filter(pk=self._runner.pk).update(is_up=False)
+                    notify("runner")
+            case base.Ready(process=id_):
+                processes.answer(process_id=UUID(id_), now=now)
+            case base.Exited(process=id_, message=message):
+                processes.end(process_id=UUID(id_), reason=message, now=now)
+
+    def _record(self, machine: base.Machine) -> Runner:
+        described = {name: value for name, value in asdict(machine).items() if name != "processes"}
+        runner, _ = Runner.objects.update_or_create(
+            name=machine.name, defaults={"is_up": True, "seen_at": timezone.now(), "facts": described}
+        )
+        notify("runner")
+        return runner

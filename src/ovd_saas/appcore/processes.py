@@ -1,0 +1,124 @@
+"""Processes: start, drain, and take note of what the runner tells. Floor 2: may use store, files, engines, domain."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import structlog
+from django.db import transaction
+
+from ovd_saas.domain import processes as states
+from ovd_saas.domain.plan import retry_delay
+from ovd_saas.engines import base
+from ovd_saas.engines.base import Engine
+from ovd_saas.files import store as files
+from ovd_saas.store import transitions
+from ovd_saas.store.notices import notify
+from ovd_saas.store.records import Application, Process, Release, Runner
+
+log = structlog.get_logger()
+CHUNK = 1 << 20  # bytes
+DRAIN_SECONDS = 30.0  # beyond the longest execution, then the process is killed
+
+
+def start(*, engine: Engine, application: Application, release: Release, runner: Runner, now: datetime) -> Process:
+    """Afterwards a row says `starting`, and the runner starts it, or the row says why it ended."""
+    resources = release.manifest.get("resources", {})
+    process = Process.objects.create(
+        id=uuid4(), application=application, release=release, runner=runner, started_at=now,
+        concurrency=int(release.manifest.get("execute", {}).get("concurrency", 1)),
+    )  # fmt: skip
+    try:
+        started = engine.start(
+            process=str(process.pk),
+            release=release.digest,
+            environment=release.environment,
+            concurrency=process.concurrency,
+            memory_mb=int(resources.get("memory_mb", 512)),
+            cpus=float(resources.get("cpus", 1)),
+            disk_mb=int(resources.get("disk_mb", 256)),
+        )
+    except base.RunnerDown as error:
+        end(process_id=process.pk, reason=str(error), now=now, counts=False)
+    except base.NotPrepared:
+        end(process_id=process.pk, reason="Its release is prepared on this machine first.", now=now, counts=False)
+        raise
+    except base.EngineError as error:
+        end(process_id=process.pk, reason=str(error), now=now)
+    else:
+        address = {"pid": started.pid, "address": started.address}
+        if not Process.objects.filter(pk=process.pk).exclude(state=states.ENDED).update(**address):
+            engine.stop(str(process.pk), 0)
+        notify("processes", application=application.pk)
+    process.refresh_from_db()
+    return process
+
+
+def prepare_again(*, engine: Engine, release: Release) -> None:
+    """Afterwards the runner can start the release; for a machine that lost, or never had, its files."""
+    engine.prepare(release.digest, archive(release.digest), lambda text: None)
+
+
+def archive(digest: str) -> Iterator[bytes]:
+    """The bytes of a release's archive, in chunks."""
+    with files.open(digest) as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+def drain(*, engine: Engine, process_id: UUID, reason: str, now: datetime) -> None:
+    """Afterwards it takes no more, finishes what it runs, and ends."""
+    transitions.process(process_id, states.DRAIN, now=now, end_reason=reason)
+    execute = Process.objects.values_list("release__manifest__execute", flat=True).get(pk=process_id) or {}
+    engine.stop(str(process_id), float(execute.get("timeout") or 0) + DRAIN_SECONDS)
+
+
+def answer(*, process_id: UUID, now: datetime) -> None:
+    """The process is ready: take note, once."""
+    transitions.process(process_id, states.ANSWER, now=now, ready_at=now)
+
+
+@transaction.atomic
+def end(*, process_id: UUID, reason: str, now: datetime, counts: bool = True) -> None:
+    """The process is gone: take note, once. One that ended while starting counts as a failed start."""
+    process = Process.objects.filter(pk=process_id).first()
+    if process is None:
+        return
+    wanted = process.condemned or (process.end_reason if process.state == states.DRAINING else "")
+    before = transitions.process(process_id, states.END, now=now, ended_at=now, end_reason=wanted or reason)
+    if before == states.STARTING and counts and not wanted:
+        _count_failure(process.application_id, reason, now)
+    if before is not None:
+        log.info("process ended", process=str(process_id), application=process.application_id, reason=wanted or reason)
+
+
+@transaction.atomic
+def refuse(*, application_id: int, reason: str, now: datetime) -> None:
+    """It could not be started: take note. Enough of these in a row make it faulty."""
+    _count_failure(application_id, reason, now)
+
+
+def _count_failure(application_id: int, reason: str, now: datetime) -> None:
+    application = Application.objects.select_for_update().get(pk=application_id)
+    failures = application.start_failures + 1
+    Application.objects.filter(pk=application_id).update(
+        start_failures=failures, retry_at=now + retry_delay(failures), reason=f"Its last start failed: {reason}"
+    )
+
+
+def reconcile(*, engine: Engine, runner: Runner, living: base.Connected, now: datetime) -> None:
+    """After a (re)connection: rows and the runner's processes agree; what only one side knows, ends."""
+    known = {UUID(process.process): process for process in living.processes}
+    told = {UUID(exited.process): exited.message for exited in living.exits}
+    rows = Process.objects.filter(runner=runner).exclude(state=states.ENDED)
+    for process_id, state in rows.values_list("pk", "state"):
+        there = known.pop(process_id, None)
+        if there is None:
+            message = told.get(process_id, "Its runner went away, and it with it.")
+            end(process_id=process_id, reason=message, now=now, counts=process_id in told)
+        elif there.state == "ready" and state == states.STARTING:
+            answer(process_id=process_id, now=now)
+        elif state == states.DRAINING:
+            drain(engine=engine, process_id=process_id, reason="It was draining.", now=now)
+    for stranger in known:
+        engine.stop(str(stranger), 0)

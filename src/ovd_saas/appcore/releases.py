@@ -1,0 +1,143 @@
+"""Releases: submit a pushed folder, put a ready one to use. Floor 2: may use store, files, engines, domain."""
+
+import tarfile
+import tomllib
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from django.db import transaction
+
+from ovd.schema import FieldError
+from ovd_saas.appcore import applications
+from ovd_saas.appcore.refusals import Refusal
+from ovd_saas.domain import releases as states
+from ovd_saas.domain import status
+from ovd_saas.files import store as files
+from ovd_saas.store import transitions
+from ovd_saas.store.notices import notify
+from ovd_saas.store.records import Application, Organisation, Release
+
+LARGEST_MANIFEST = 1 << 20  # bytes
+LARGEST_DESCRIPTION = 200_000  # bytes
+
+
+class BadArchive(Refusal):
+    """The archive cannot be a release; each error names what is wrong."""
+
+    code = "bad_archive"
+    http = 422
+
+
+class Unready(Refusal):
+    """Only a ready release can be put to use."""
+
+    code = "release_not_ready"
+
+
+def submit(
+    *, organisation: Organisation, name: str | None, digest: str, size: int, by: str, by_id: int | None, now: datetime
+) -> Release:
+    """Afterwards a release is `building`, of an application that is made when it is new, and AppCore has been told.
+
+    `digest` names the tar.gz in the file store, `size` its bytes. `name` must agree with the manifest; None takes it
+    from there. A retired application takes no releases. Raises BadArchive, applications.BadName, Unready.
+    """
+    with files.open(digest) as archive:
+        manifest = read_manifest(archive)
+    declared = str(manifest.get("name", ""))
+    if not declared or (name is not None and name != declared):
+        raise BadArchive(
+            f"ovd.toml says name = {declared!r}, the address says {name or '(nothing)'!r}. Make them agree.",
+            errors=[FieldError("name", f"{declared!r} is not {name!r}")],
+        )
+    with transaction.atomic():
+        application = Application.objects.select_for_update().filter(
+            organisation=organisation, name=declared
+        ).first() or applications.draft(
+            organisation=organisation, name=declared, title=str(manifest.get("title", "")),
+            summary=str(manifest.get("summary", "")), by=by, by_id=by_id, now=now,
+        )  # fmt: skip
+        if application.status == status.RETIRED:
+            raise Unready(f"{application.address} is retired and takes no releases.")
+        last = application.releases.order_by("-number").values_list("number", flat=True).first() or 0
+        release = Release.objects.create(
+            application=application, number=last + 1, digest=digest, size=size, created_by_id=by_id
+        )
+        notify("release", id=release.pk, application=application.pk)
+    return release
+
+
+def use(*, release: Release, by: str, now: datetime, **also: Any) -> Application:
+    """Afterwards it is its application's current release; an awake application is swapped without dropping a request.
+
+    The first ready release opens a draft. Raises Unready.
+    """
+    if release.state != states.READY:
+        raise Unready(f"Release {release.number} is {release.state}; only a ready one can be put to use.")
+    with transaction.atomic():
+        rows = Application.objects.select_for_update(of=("self",)).select_related("release")
+        application = rows.get(pk=release.application_id)
+        before = str(application.release.number) if application.release else ""
+        if application.release_id == release.pk:
+            return application
+        Application.objects.filter(pk=application.pk).update(release=release, start_failures=0, retry_at=None, **also)
+        transitions.record(
+            application.pk, "release", before, str(release.number), "use",
+            reason=f"Release {release.number} is current.", now=now, actor=by, cause=f"release:{release.number}",
+        )  # fmt: skip
+        if application.status == status.DRAFT:
+            transitions.move(
+                application.pk, "status", status.ENABLE, now=now, actor=by, cause=f"release:{release.number}",
+                reason=f"Opened: release {release.number} is ready.",
+                next_what="Wakes when somebody uses it.",
+            )  # fmt: skip
+    application.refresh_from_db()
+    return application
+
+
+def description(digest: str, manifest: dict[str, Any]) -> str:
+    """The Markdown file that the manifest names, or nothing when there is none."""
+    name = manifest.get("description")
+    data = read_file(digest, str(name), LARGEST_DESCRIPTION) if name else None
+    return (data or b"").decode(errors="replace").replace("\x00", "")
+
+
+def read_file(digest: str, name: str, largest: int) -> bytes | None:
+    """One file of a release's archive, by its path in the folder; None when missing or over `largest` bytes."""
+    with files.open(digest) as archive, tarfile.open(fileobj=archive, mode="r|gz") as tar:
+        for member in tar:
+            if _path(member) == name and member.isfile() and member.size <= largest:
+                file = tar.extractfile(member)
+                return file.read() if file else None
+    return None
+
+
+def _path(member: tarfile.TarInfo) -> str:
+    return member.name.removeprefix("./")
+
+
+def read_manifest(archive: BinaryIO) -> dict[str, Any]:
+    """The parsed `ovd.toml` at the top of a tar.gz. Raises BadArchive."""
+    try:
+        with tarfile.open(fileobj=archive, mode="r|gz") as tar:
+            for member in tar:
+                if _path(member) != "ovd.toml" or not member.isfile():
+                    continue
+                file = tar.extractfile(member)
+                if file is None or member.size > LARGEST_MANIFEST:
+                    break
+                return tomllib.loads(file.read().decode())
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise BadArchive(
+            f"The archive is not a readable tar.gz: {error}. Send the folder with `ovd push`.",
+            errors=[FieldError("archive", str(error))],
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadArchive(
+            f"ovd.toml cannot be read: {error}. `ovd check` shows the line.",
+            errors=[FieldError("ovd.toml", str(error))],
+        ) from None
+    raise BadArchive(
+        "The archive holds no ovd.toml at its top. Send the application's folder with `ovd push`.",
+        errors=[FieldError("ovd.toml", "missing")],
+    )

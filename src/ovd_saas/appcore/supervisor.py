@@ -1,0 +1,108 @@
+"""AppCore itself: leads when no other AppCore does, runs the loops, and turns notices into nudges. Floor 2."""
+
+import threading
+
+import psycopg
+import structlog
+
+from ovd_saas.appcore.loops import reaping
+from ovd_saas.appcore.loops.building import Building
+from ovd_saas.appcore.loops.dispatching import Dispatching
+from ovd_saas.appcore.loops.living import Living
+from ovd_saas.appcore.loops.loop import Loop
+from ovd_saas.appcore.loops.watching import Watching
+from ovd_saas.engines.base import Engine
+from ovd_saas.store import notices
+
+log = structlog.get_logger()
+LEADER_LOCK = 0x6F7664  # PostgreSQL advisory lock: one AppCore leads, the others stand by
+PATIENCE_SECONDS = 1.0
+BUILDERS = 2  # releases built at once
+
+
+class AppCore:
+    """`run()` returns after `stop()`. Losing the database connection means losing the lead: everything stops."""
+
+    def __init__(self, engine: Engine, database_url: str) -> None:
+        self._engine = engine
+        self._url = database_url
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(self._url, autocommit=True, keepalives_idle=5) as connection:
+                    self._stand_by(connection)
+            except psycopg.OperationalError as error:
+                log.warning("no database", error=str(error).strip())
+                self._stopping.wait(PATIENCE_SECONDS)
+
+    def _stand_by(self, connection: psycopg.Connection) -> None:
+        while not self._stopping.is_set():
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", [LEADER_LOCK]).fetchone()
+            if row is not None and row[0]:
+                self._lead(connection)
+                return
+            self._stopping.wait(PATIENCE_SECONDS)
+
+    def _lead(self, connection: psycopg.Connection) -> None:
+        log.info("leading")
+        reins = Reins(self._engine, self._url)
+        reins.start()
+        try:
+            connection.execute(f"LISTEN {notices.CHANNEL}")
+            reins.nudge_all()
+            while not self._stopping.is_set():
+                for notice in connection.notifies(timeout=PATIENCE_SECONDS, stop_after=1):
+                    reins.nudge(notices.parse(notice.payload)["about"])
+        finally:
+            reins.stop()
+
+
+class Reins:
+    """The loops of a leading AppCore, and which notice nudges which."""
+
+    def __init__(self, engine: Engine, database_url: str) -> None:
+        watching = Watching(engine, self.nudge_living)
+        building = Building(engine)
+        self._engine = engine
+        self._watching = watching
+        self._living = Loop("living", Living(engine, watching.runner).tick, period_seconds=1.0)
+        self._builders = [Loop(f"building-{n}", building.tick, period_seconds=5.0) for n in range(BUILDERS)]
+        self._dispatching = Dispatching(database_url)
+        others = [
+            Loop("reaping", reaping.tick, period_seconds=1.0),
+            Loop("seeing the runner", watching.note_alive, period_seconds=5.0),
+        ]
+        self._loops = [self._living, *self._builders, *others]
+
+    def start(self) -> None:
+        self._watch = self._engine.watch(self._watching.on_event)
+        for loop in self._loops:
+            loop.start()
+        self._dispatching.start()
+
+    def stop(self) -> None:
+        self._watch.close()
+        self._dispatching.stop()
+        for loop in self._loops:
+            loop.stop()
+        for loop in self._loops:
+            loop.join(2.0)
+
+    def nudge(self, about: str) -> None:
+        if about in ("queue", "application", "processes"):
+            self._living.nudge()
+        elif about == "release":
+            for builder in self._builders:
+                builder.nudge()
+
+    def nudge_living(self) -> None:
+        self._living.nudge()
+
+    def nudge_all(self) -> None:
+        for loop in self._loops:
+            loop.nudge()

@@ -1,0 +1,48 @@
+"""Applications, as doors read them. Floor 1."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from django.db.models import Max, Q, QuerySet
+
+from ovd_saas.store.queries import pages
+from ovd_saas.store.records import Application, Execution
+
+_RELATED = ("organisation", "release", "upstream__organisation")
+
+
+class Viewer(Protocol):
+    """Who looks: staff see everything, others what belongs to organisations in which they have a role."""
+
+    @property
+    def is_staff(self) -> bool: ...
+    @property
+    def roles(self) -> Mapping[str, str]: ...
+
+
+def of(viewer: Viewer) -> QuerySet[Application]:
+    """What the viewer may see, by address."""
+    rows = Application.objects.select_related(*_RELATED).order_by("organisation__slug", "name")
+    return rows if viewer.is_staff else rows.filter(organisation__slug__in=list(viewer.roles))
+
+
+def page_of(viewer: Viewer, *, before: str | None = None, limit: int = pages.USUAL_LIMIT) -> pages.Page[Application]:
+    """A page of `of(viewer)`; `before` is the cursor of the page before. Raises BadCursor."""
+    rows = of(viewer)
+    if before is not None:
+        organisation, name = pages.after(before, str, str)
+        rows = rows.filter(Q(organisation__slug__gt=organisation) | Q(organisation__slug=organisation, name__gt=name))
+    return pages.page(rows, limit, lambda row: (row.organisation.slug, row.name))
+
+
+def by_address(organisation: str, name: str) -> Application | None:
+    return Application.objects.select_related(*_RELATED).filter(organisation__slug=organisation, name=name).first()
+
+
+def last_executions(ids: list[int]) -> dict[int, Execution]:
+    """The newest execution of each of these applications that has one; two queries."""
+    newest = Execution.objects.filter(application_id__in=ids).order_by().values("application_id").annotate(Max("id"))
+    found = Execution.objects.filter(pk__in=[row["id__max"] for row in newest]).only(
+        "id", "application_id", "status", "created_at", "finished_at", "seconds"
+    )
+    return {row.application_id: row for row in found}

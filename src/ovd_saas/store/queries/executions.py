@@ -1,0 +1,76 @@
+"""Executions, as doors read them. Floor 1."""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from ovd_saas.domain import executions as states
+from ovd_saas.store.queries import pages
+from ovd_saas.store.records import Application, Execution
+
+_RELATED = ("application__organisation", "release", "created_by")
+
+_POSITION = """
+    SELECT place FROM (
+        SELECT id, row_number() OVER (ORDER BY turn, created_at, id) AS place FROM (
+            SELECT id, created_at, row_number() OVER (PARTITION BY caller ORDER BY created_at, id) AS turn
+            FROM store_execution WHERE application_id = %s AND status = 'queued'
+        ) AS turns
+    ) AS places WHERE id = %s"""
+
+
+def all_of(application: Application) -> QuerySet[Execution]:
+    """Every execution of an application, newest first, without their logs."""
+    rows = Execution.objects.filter(application=application).select_related(*_RELATED).defer("log")
+    return rows.order_by("-created_at", "-id")
+
+
+def recent(
+    application: Application,
+    *,
+    before: str | None = None,
+    limit: int = pages.USUAL_LIMIT,
+    statuses: Collection[str] = (),
+) -> pages.Page[Execution]:
+    """A page of `all_of(application)`; no statuses = any. Raises BadCursor."""
+    rows = all_of(application)
+    if statuses:
+        rows = rows.filter(status__in=list(statuses))
+    if before is not None:
+        at, id_ = pages.after(before, datetime.fromisoformat, UUID)
+        rows = rows.filter(Q(created_at__lt=at) | Q(created_at=at, id__lt=id_))
+    return pages.page(rows, limit, lambda row: (row.created_at.isoformat(), str(row.pk)))
+
+
+def by_id(id_: UUID) -> Execution | None:
+    return Execution.objects.select_related(*_RELATED).filter(pk=id_).first()
+
+
+def position(execution: Execution) -> int | None:
+    """Its place in the fair queue of its application (`domain.outcomes.fair`), 1 = next; None when it does not wait."""
+    if execution.status != states.QUEUED:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(_POSITION, [execution.application_id, execution.pk])
+        row = cursor.fetchone()
+    return int(row[0]) if row else None
+
+
+def files_of(execution: Execution) -> dict[str, dict[str, Any]]:
+    """The files that its inputs and outputs refer to, {name, media_type, size in bytes, digest} by digest."""
+    return {file["digest"]: file for file in _files([execution.inputs, execution.outputs])}
+
+
+def _files(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, list):
+        for part in value:
+            yield from _files(part)
+    elif isinstance(value, dict):
+        if isinstance(value.get("digest"), str) and "media_type" in value and "size" in value:
+            yield value
+        else:
+            yield from _files(list(value.values()))

@@ -1,0 +1,25 @@
+"""`ovd appcore`: the orchestrator's process. Floor 4."""
+
+import signal
+
+
+def serve() -> None:
+    """Until SIGTERM or SIGINT."""
+    from ovd_saas.wiring import logs
+
+    logs.configure("appcore")
+    import os
+
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ovd_saas.wiring.settings")
+    django.setup()
+    from django.conf import settings
+
+    from ovd_saas.appcore.supervisor import AppCore
+    from ovd_saas.engines.local import Local
+
+    core = AppCore(Local(settings.RUN), settings.DATABASE_URL)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: core.stop())
+    core.run()

@@ -8,7 +8,7 @@ print(execution.status, execution.outputs)
 """
 
 from ovd.client.answers import FINAL, Execution, Release
-from ovd.client.calls import Client
+from ovd.client.calls import Client, safe_name
 from ovd.client.connection import FilePart
 from ovd.client.errors import (
     Conflict,
@@ -41,4 +41,5 @@ __all__ = [
     "TooLarge",
     "TooManyRequests",
     "Unreachable",
+    "safe_name",
 ]

@@ -18,6 +18,7 @@ class Execution:
     outputs: "dict[str, Any]"  # by name; files are {name, media_type, size, digest, url}
     seconds: Optional[float]  # s of running; None while unknown
     reason: str  # why it did not succeed, for a person; "" when it did or may still
+    log: str  # what the application printed
     document: "dict[str, Any]"  # everything the platform said
 
     @property
@@ -36,6 +37,7 @@ class Execution:
             outputs=dict(document.get("outputs") or {}),
             seconds=document.get("seconds"),
             reason=_reason(document.get("error")),
+            log=str(document.get("log") or ""),
             document=document,
         )
 
@@ -48,6 +50,7 @@ class Release:
     number: int
     status: str  # building, or one of BUILT
     log: str  # what the build has printed so far
+    reason: str  # why it failed, for a person; "" when it did not
     schema: "dict[str, Any]"  # the schema document; {} until it is ready
     document: "dict[str, Any]"  # everything the platform said
 
@@ -66,6 +69,7 @@ class Release:
             number=int(document["number"]),
             status=str(document["status"]),
             log=str(document.get("log") or ""),
+            reason=_reason(document.get("error")),
             schema=dict(document.get("schema") or {}),
             document=document,
         )

@@ -8,7 +8,7 @@ import tempfile
 import time
 import urllib.parse
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Optional, Union
@@ -16,7 +16,7 @@ from typing import Any, Optional, Union
 from ovd.client import archive
 from ovd.client.answers import Execution, Release
 from ovd.client.connection import Connection, FilePart
-from ovd.client.errors import NotFound, OvdError, PlatformFailed, Unreachable
+from ovd.client.errors import Conflict, NotFound, OvdError, PlatformFailed, Unreachable
 from ovd.client.events import Event, EventParser
 
 LONGEST_PREFER = 300  # s: the longest `Prefer: wait` that the platform takes
@@ -66,6 +66,13 @@ class Client:
     def application(self, application: str) -> "dict[str, Any]":
         """One application, `org/name`: phase, health, live release, what happens next."""
         return self._document(_path_of(application))
+
+    def schema(self, application: str) -> "dict[str, Any]":
+        """The schema document of what `org/name` executes now. Raises Conflict when no release is ready yet."""
+        number = self.application(application)["release"]
+        if number is None:
+            raise Conflict(f"{application} has no release that is ready yet. Push one, or wait for its build.")
+        return self.release(application, int(number)).schema
 
     # releases
 
@@ -148,12 +155,25 @@ class Client:
         """One execution as it is now."""
         return Execution.from_document(self._document(f"/executions/{_quoted(id)}"))
 
-    def wait(self, id: str, *, timeout: Optional[float] = None) -> Execution:
-        """The execution once it is finished, or as it is after `timeout` seconds (None: wait for ever)."""
+    def wait(
+        self,
+        id: str,
+        *,
+        timeout: Optional[float] = None,
+        on_change: "Optional[Callable[[Execution], object]]" = None,
+    ) -> Execution:
+        """The execution once it is finished, or as it is after `timeout` seconds (None: wait for ever).
+
+        `on_change` is called with the execution each time it looks different.
+        """
+        seen: Optional[Execution] = None
         until = None if timeout is None else time.monotonic() + timeout
         pause = 0.05
         while True:
             execution = self.execution(id)
+            if on_change is not None and execution != seen:
+                on_change(execution)
+            seen = execution
             left = None if until is None else until - time.monotonic()
             if execution.is_finished or (left is not None and left <= 0):
                 return execution

@@ -1,13 +1,8 @@
 """Errors of the client: what the platform refused, one exception per kind of refusal (RFC 9457 problems)."""
 
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
-
-class FieldError(NamedTuple):
-    """One thing that is wrong with one field of a request."""
-
-    field: str  # name of the input; "" when it is about the whole request
-    message: str  # subject, cause, cure
+from ovd.schema import FieldError
 
 
 class OvdError(Exception):

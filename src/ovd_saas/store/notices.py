@@ -10,9 +10,11 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import connection
+from psycopg.conninfo import make_conninfo
 
 CHANNEL = "ovd"
 
@@ -95,3 +97,21 @@ class Hub:
                     queue.get_nowait()
                 notice = {"about": "reconnected"}
             queue.put_nowait(notice)
+
+
+_hubs: "WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]" = WeakKeyDictionary()
+
+
+def hub() -> Hub:
+    """The one Hub of the running event loop, on the database of the records."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        _hubs[loop] = Hub(database_address())
+    return _hubs[loop]
+
+
+def database_address() -> str:
+    """The libpq address of the database that the records are in."""
+    names = {"host": "HOST", "port": "PORT", "dbname": "NAME", "user": "USER", "password": "PASSWORD"}
+    settings = {name: connection.settings_dict[ours] for name, ours in names.items()}
+    return make_conninfo(**{name: value for name, value in settings.items() if value})

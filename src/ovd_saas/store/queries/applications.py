@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from ovd_saas.store.queries import pages
 from ovd_saas.store.records import Application, Execution
@@ -41,8 +41,9 @@ def by_address(organisation: str, name: str) -> Application | None:
 
 def last_executions(ids: list[int]) -> dict[int, Execution]:
     """The newest execution of each of these applications that has one; two queries."""
-    newest = Execution.objects.filter(application_id__in=ids).order_by().values("application_id").annotate(Max("id"))
-    found = Execution.objects.filter(pk__in=[row["id__max"] for row in newest]).only(
+    rows = Execution.objects.filter(application=OuterRef("pk")).order_by("-created_at", "-id")
+    newest = Application.objects.filter(pk__in=ids).values_list(Subquery(rows.values("pk")[:1]), flat=True)
+    found = Execution.objects.filter(pk__in=[id_ for id_ in newest if id_]).only(
         "id", "application_id", "status", "created_at", "finished_at", "seconds"
     )
     return {row.application_id: row for row in found}

@@ -38,10 +38,7 @@ def executions_last_hour(now: datetime) -> Counter[str]:
 def unfinished_executions() -> Counter[str]:
     """How many wait and how many run, from their partial indexes."""
     counts = Counter(
-        {
-            status: Execution.objects.filter(status=status).count()
-            for status in (executing.QUEUED, executing.RUNNING)
-        }
+        {status: Execution.objects.filter(status=status).count() for status in (executing.QUEUED, executing.RUNNING)}
     )
     return counts
 

@@ -42,8 +42,6 @@ def by_number(application: Application, number: int) -> Release | None:
 
 def log_from(release_id: int, start: int) -> LogPiece:
     """What is there of the log after its first `start` characters."""
-    rows = Release.objects.filter(pk=release_id).annotate(
-        piece=Substr(F("log"), start + 1), log_length=Length("log")
-    )
+    rows = Release.objects.filter(pk=release_id).annotate(piece=Substr(F("log"), start + 1), log_length=Length("log"))
     text, length, state = rows.values_list("piece", "log_length", "state").get()
     return LogPiece(text, length, state)

@@ -1,4 +1,4 @@
-"""Engines: where processes run. The one port that AppCore speaks through; `local` reaches the runner of this machine."""
+"""Engines: where processes run. AppCore speaks through this port; `local` is the runner of this machine."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ class EngineError(Exception):
 
 
 class RunnerDown(EngineError):
-    """Nobody answers at the runner. What was asked may or may not have happened: ask again, every call is idempotent."""
+    """Nobody answers at the runner. What was asked may have happened: ask again, every call is idempotent."""
 
 
 class NotPrepared(EngineError):
@@ -37,7 +37,7 @@ class PrepareFailed(EngineError):
 
 
 class StartFailed(EngineError):
-    """The process was not started; `code` is stable: `no_model`, `spawn`, `ended` (this id lived already), `bad_call`…"""
+    """The process was not started; `code` is stable: `no_model`, `spawn`, `ended` (it lived already), …"""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -94,7 +94,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Connected:
-    """The subscription stands (again). Compare `processes` with what should live; `exits` are the latest ends."""
+    """The subscription stands (again). `processes` is all that lives; `exits` are the latest ends."""
 
     processes: tuple[Process, ...]
     exits: tuple["Exited", ...]
@@ -113,9 +113,7 @@ class Ready:
 
     process: str
     seconds: float  # from the start call to now
-    parts: dict[str, float] = field(
-        default_factory=dict
-    )  # `import` and `setup`, seconds, as the process measured
+    parts: dict[str, float] = field(default_factory=dict)  # `import` and `setup`, seconds, as the process measured
 
 
 @dataclass(frozen=True)
@@ -145,11 +143,9 @@ class Engine(Protocol):
     def hello(self) -> Machine:
         """What the machine is, and what lives on it."""
 
-    def prepare(
-        self, release_digest: str, archive: Iterable[bytes], on_log: Callable[[str], None]
-    ) -> Prepared:
-        """Make a release startable: unpack the tar.gz, build its environment, run its samples. A release that is
-        prepared already answers at once. Log lines come while it works. Raises PrepareFailed."""
+    def prepare(self, release_digest: str, archive: Iterable[bytes], on_log: Callable[[str], None]) -> Prepared:
+        """Make a release startable: unpack the tar.gz, build its environment, run its samples. Log lines come
+        while it works. A release that is prepared already answers at once. Raises PrepareFailed."""
 
     def start(
         self,
@@ -167,14 +163,14 @@ class Engine(Protocol):
         Raises NotPrepared, StartFailed."""
 
     def stop(self, process: str, grace: float) -> None:
-        """Ask a process to finish what it does and end; after `grace` seconds it is killed with all its children
-        (0: now). Returns at once; nothing happens when it does not live."""
+        """Ask a process to finish what it does and end; after `grace` seconds it is killed with all its
+        children (0: now). Returns at once; nothing happens when it does not live."""
 
     def processes(self) -> tuple[Process, ...]:
         """What lives."""
 
     def log(self, process: str, lines: int = 200) -> str:
-        """The last lines that a process printed, also after it ended. Raises CallRefused when it is unknown."""
+        """The last lines that a process printed, also after it ended. Raises CallRefused."""
 
     def watch(self, on_event: Callable[[Event], None]) -> Watch:
-        """Call `on_event` from a thread of its own, first with Connected or Disconnected. Never raises RunnerDown."""
+        """Call `on_event` from a thread of its own, first with Connected or Disconnected."""

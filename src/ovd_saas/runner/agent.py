@@ -1,0 +1,278 @@
+"""Agent: answers calls on the runner's socket. docs/reference/frames.md lists them; every call can be repeated."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ovd_saas.runner import machine, processes, sdk
+from ovd_saas.runner.children import Nursery
+from ovd_saas.runner.configuration import Configuration
+from ovd_saas.runner.connections import Caller, Connection, Header
+from ovd_saas.runner.environments import Environments
+from ovd_saas.runner.failures import PreparationFailed
+from ovd_saas.runner.folders import empty
+from ovd_saas.runner.preparations import Preparations
+from ovd_saas.runner.processes import Process, Processes, StartRefused, Wanted
+from ovd_saas.runner.releases import DIGEST, Releases
+from ovd_saas.runner.starts import Spawn
+from ovd_saas.runner.uploads import TooLarge, Upload
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = 5.0  # seconds between two signs of life on a connection that waits or watches
+LONGEST_LOG = 10_000  # lines
+LAST_GRACE = 2.0  # seconds that processes have when the runner itself must end
+
+Answer = Callable[[Header], None]
+
+
+class BadCall(Exception):
+    """The call is not one of ours, or a value in it is wrong."""
+
+
+class Agent:
+    """The runner as its callers see it."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self._nursery = Nursery(Spawn())
+        self._releases = Releases(configuration.releases)
+        self._environments = Environments(
+            configuration.environments,
+            scratch=configuration.scratch,
+            uv_cache=configuration.uv_cache,
+            nursery=self._nursery,
+            build_seconds=configuration.build_seconds,
+        )
+        kit = sdk.provide(configuration.sdk)
+        self._preparations = Preparations(
+            releases=self._releases,
+            environments=self._environments,
+            scratch=configuration.scratch,
+            sdk=kit,
+            nursery=self._nursery,
+        )
+        self._processes = Processes(configuration=configuration, sdk=kit, nursery=self._nursery, tell=self._broadcast)
+        self._uploads: dict[tuple[Connection, int], Upload | None] = {}  # None: refused, the rest is ignored
+        self._watchers: dict[Connection, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._calls: dict[str, Callable[[Connection, Header, Answer], Coroutine[Any, Any, None]]] = {
+            "hello": self._hello,
+            "start": self._start,
+            "stop": self._stop,
+            "processes": self._list,
+            "log": self._log,
+            "watch": self._watch,
+        }
+
+    async def open(self) -> None:
+        """Clean up after an earlier runner, then take calls. Whoever calls this holds the lock of the run folder."""
+        empty(self._configuration.uploads)
+        self._processes.clean()
+        self._releases.clean()
+        self._environments.clean()
+        self._configuration.socket.unlink(missing_ok=True)
+        self._server = await asyncio.get_running_loop().create_unix_server(
+            lambda: Caller(self._on_frame, self._on_close), self._configuration.socket, backlog=128
+        )
+        self._configuration.socket.chmod(0o600)
+
+    async def close(self) -> None:
+        """Take no more calls, and end all processes and builds."""
+        assert self._server is not None
+        self._server.close()
+        self._configuration.socket.unlink(missing_ok=True)
+        await self._preparations.cancel()
+        await self._processes.stop_all(LAST_GRACE)
+        self._nursery.kill_all("shutdown")
+        await self._nursery.empty()
+
+    # --- frames
+
+    def _on_frame(self, connection: Connection, header: Header, body: bytes) -> None:
+        call = header.get("call")
+        if isinstance(call, bool) or not isinstance(call, int):
+            self._fail(connection, None, BadCall("A call needs an integer under `call`."))
+        elif header["type"] == "prepare":
+            self._on_chunk(connection, call, header, body)
+        else:
+            self._spawn(self._answer(connection, call, header))
+
+    def _on_close(self, connection: Connection) -> None:
+        watcher = self._watchers.pop(connection, None)
+        if watcher is not None:
+            watcher.cancel()
+        for key in [key for key in self._uploads if key[0] is connection]:
+            upload = self._uploads.pop(key)
+            if upload is not None:
+                upload.drop()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _answer(self, connection: Connection, call: int, header: Header) -> None:
+        def answer(values: Header) -> None:
+            connection.send(values | {"call": call})
+
+        try:
+            handle = self._calls.get(header["type"])
+            if handle is None:
+                raise BadCall(f"There is no call {header['type'][:80]!r}; known: {', '.join(self._calls)}, prepare.")
+            await handle(connection, header, answer)
+        except Exception as error:
+            self._fail(connection, call, error)
+
+    def _fail(self, connection: Connection, call: int | None, error: Exception) -> None:
+        """Anticipated refusals have a code of their own; anything else is logged, and the runner lives on."""
+        failed: Header = {"type": "failed", "call": call, "message": str(error)}
+        if isinstance(error, PreparationFailed):
+            failed |= {"stage": error.stage, "code": "preparation"}
+        elif isinstance(error, StartRefused):
+            failed["code"] = error.code
+        elif isinstance(error, BadCall):
+            failed["code"] = "bad_call"
+        else:
+            log.exception("A call failed unexpectedly.", exc_info=error)
+            failed |= {"code": "internal", "message": f"The runner failed: {type(error).__name__}: {error}"}
+        connection.send(failed)
+
+    def _broadcast(self, event: Header) -> None:
+        for watcher in list(self._watchers):
+            watcher.send({"type": "event"} | event)
+
+    # --- prepare
+
+    def _on_chunk(self, connection: Connection, call: int, header: Header, body: bytes) -> None:
+        key = (connection, call)
+        try:
+            release = _text(header, "release", DIGEST.fullmatch)
+            if key not in self._uploads:
+                self._uploads[key] = Upload(self._configuration.uploads)
+            upload = self._uploads[key]
+            if upload is not None:
+                upload.take(body)
+        except (BadCall, TooLarge) as error:
+            self._refuse_upload(key)
+            stage = PreparationFailed("unpack", str(error)) if isinstance(error, TooLarge) else error
+            self._fail(connection, call, stage)
+            return
+        if header.get("last"):
+            del self._uploads[key]
+            if upload is not None:
+                self._spawn(self._prepare(connection, call, release, upload.finish()))
+
+    def _refuse_upload(self, key: tuple[Connection, int]) -> None:
+        upload = self._uploads.get(key)
+        if upload is not None:
+            upload.drop()
+        self._uploads[key] = None
+
+    async def _prepare(self, connection: Connection, call: int, release: str, archive: Path) -> None:
+        beating = self._spawn(self._beat(connection, {"type": "working", "call": call}))
+        try:
+            prepared = await self._preparations.prepare(
+                release, archive, lambda text: connection.send({"type": "log", "call": call, "text": text})
+            )
+        except Exception as error:
+            self._fail(connection, call, error)
+        else:
+            connection.send({"type": "prepared", "call": call} | prepared.as_header())
+        finally:
+            beating.cancel()
+
+    async def _beat(self, connection: Connection, header: Header) -> None:
+        while connection.is_open:
+            await asyncio.sleep(HEARTBEAT)
+            connection.send(header)
+
+    # --- the other calls
+
+    async def _hello(self, _: Connection, __: Header, answer: Answer) -> None:
+        facts = machine.facts() | {"pid": os.getpid(), "started_at": self._started_at}
+        answer({"type": "hello"} | facts | {"processes": self._processes.headers()})
+
+    async def _start(self, _: Connection, header: Header, answer: Answer) -> None:
+        process = await self._processes.start(self._wanted(header))
+        answer(_started(process))
+
+    def _wanted(self, header: Header) -> Wanted:
+        release = _text(header, "release", DIGEST.fullmatch)
+        environment = self._environments.find(_text(header, "environment", DIGEST.fullmatch))
+        if environment is None or self._preparations.find(release) is None:
+            raise StartRefused("not_prepared", f"The release {release} is not prepared on this machine: prepare it.")
+        concurrency = header.get("concurrency", 1)
+        if isinstance(concurrency, bool) or not isinstance(concurrency, int) or not 1 <= concurrency <= 1024:
+            raise BadCall(f"concurrency is {concurrency!r}; it must be a whole number from 1 to 1024.")
+        try:
+            limits = processes.checked_limits(header)
+        except ValueError as error:
+            raise BadCall(str(error)) from None
+        return Wanted(
+            process=_text(header, "process", processes.ID.fullmatch),
+            release=release,
+            source=self._releases.source(release),
+            python=environment.python,
+            model=_model(header),
+            concurrency=concurrency,
+            limits=limits,
+        )
+
+    async def _stop(self, _: Connection, header: Header, answer: Answer) -> None:
+        process = _text(header, "process", processes.ID.fullmatch)
+        grace = header.get("grace", 0)
+        if isinstance(grace, bool) or not isinstance(grace, (int, float)) or not 0 <= grace < 1e6:
+            raise BadCall(f"grace is {grace!r}; it must be a number of seconds, 0 or more.")
+        if not self._processes.stop(process, grace):
+            raise StartRefused("unknown_process", f"No process {process} lives here.")
+        answer({"type": "stopping"})
+
+    async def _list(self, _: Connection, __: Header, answer: Answer) -> None:
+        answer({"type": "processes", "processes": self._processes.headers()})
+
+    async def _log(self, _: Connection, header: Header, answer: Answer) -> None:
+        process = _text(header, "process", processes.ID.fullmatch)
+        lines = header.get("lines", 200)
+        if isinstance(lines, bool) or not isinstance(lines, int) or not 1 <= lines <= LONGEST_LOG:
+            raise BadCall(f"lines is {lines!r}; it must be a whole number from 1 to {LONGEST_LOG}.")
+        try:
+            text = self._processes.log(process, lines)
+        except FileNotFoundError:
+            raise StartRefused("unknown_process", f"There is no log of a process {process} here.") from None
+        answer({"type": "log", "text": text})
+
+    async def _watch(self, connection: Connection, _: Header, answer: Answer) -> None:
+        if connection.is_open and connection not in self._watchers:
+            beat = self._beat(connection, {"type": "event", "event": "alive"})
+            self._watchers[connection] = self._spawn(beat)
+        answer({"type": "watching", "processes": self._processes.headers(), "exits": self._processes.exits()})
+
+
+def _text(header: Header, key: str, check: Callable[[str], Any]) -> str:
+    value = header.get(key)
+    if not isinstance(value, str) or not check(value):
+        raise BadCall(f"{key} is {str(value)[:80]!r}; it must be a short text of letters, digits, - and _.")
+    return value
+
+
+def _model(header: Header) -> Path | None:
+    model = header.get("model")
+    if model is None:
+        return None
+    if not isinstance(model, str) or not Path(model).is_absolute():
+        raise BadCall(f"model is {str(model)[:80]!r}; it must be the full path of a folder, or null.")
+    if not Path(model).is_dir():
+        raise StartRefused("no_model", f"The model folder {model} is not there.")
+    return Path(model)
+
+
+def _started(process: Process) -> Header:
+    return {"type": "started", "pid": process.pid, "address": str(process.address)}

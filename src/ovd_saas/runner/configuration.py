@@ -1,0 +1,89 @@
+"""Configuration: where the runner keeps its things and how patient it is, all from environment variables."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+LONGEST_SOCKET_PATH = 107  # bytes: the kernel's sun_path less its final zero
+SOCKET_NAME = 20  # bytes that we put after the run folder: "/p-" + 12 + ".sock"
+
+
+class Misconfigured(Exception):
+    """The runner cannot start with these settings; the text says what to change."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What a runner needs to know before it starts."""
+
+    home: Path  # its own folder: releases, environments, scratch, logs
+    run: Path  # sockets
+    uv_cache: Path  # where uv keeps what it downloaded
+    lease_seconds: float = 10.0  # a process ends when it heard nothing for so long
+    start_seconds: float = 300.0  # a process must be ready by then
+    build_seconds: float = 1800.0  # an environment must be built by then
+
+    @property
+    def socket(self) -> Path:
+        return self.run / "runner.sock"
+
+    @property
+    def lock(self) -> Path:
+        return self.run / "runner.lock"
+
+    @property
+    def releases(self) -> Path:
+        return self.home / "releases"
+
+    @property
+    def environments(self) -> Path:
+        return self.home / "environments"
+
+    @property
+    def scratch(self) -> Path:
+        return self.home / "scratch"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def uploads(self) -> Path:
+        return self.home / "uploads"
+
+    @property
+    def sdk(self) -> Path:
+        return self.home / "sdk"
+
+
+def read(variables: Mapping[str, str] = os.environ) -> Configuration:
+    """The configuration that the variables describe. Raises Misconfigured."""
+    home = Path(variables.get("OVD_HOME") or ".ovd").absolute()
+    run = Path(variables.get("OVD_RUN") or home / "run").absolute()
+    if len(os.fsencode(run)) + SOCKET_NAME > LONGEST_SOCKET_PATH:
+        raise Misconfigured(
+            f"The folder for sockets, {run}, has a name too long for a unix socket "
+            f"({LONGEST_SOCKET_PATH} bytes with the file). Set OVD_RUN to a shorter one, for instance under /tmp."
+        )
+    return Configuration(
+        home=home / "runner",
+        run=run,
+        lease_seconds=_seconds(variables, "OVD_LEASE_SECONDS", 10.0),
+        start_seconds=_seconds(variables, "OVD_START_SECONDS", 300.0),
+        build_seconds=_seconds(variables, "OVD_BUILD_SECONDS", 1800.0),
+        uv_cache=Path(variables.get("UV_CACHE_DIR") or home / "runner/cache/uv").absolute(),
+    )
+
+
+def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
+    text = variables.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < 1e6:
+        raise Misconfigured(f"{name} is {text!r}; it must be a number of seconds above 0. Correct or unset it.")
+    return value

@@ -1,0 +1,97 @@
+"""Releases: submit a pushed folder, put a ready one to use."""
+
+import io
+import tarfile
+from datetime import UTC, datetime
+
+import makers
+import pytest
+from ovd_saas.appcore import releases
+from ovd_saas.files import store as files
+from ovd_saas.store.records import Application, Release
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+pytestmark = pytest.mark.django_db
+
+
+def archive(**contents: str) -> tuple[str, int]:
+    """Digest and size of a tar.gz with these files (`a__b` is `a.b`)."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, text in contents.items():
+            member = tarfile.TarInfo(name.replace("__", "."))
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return files.put(buffer.getvalue()), len(buffer.getvalue())
+
+
+def submit(name: str | None = None, **contents: str) -> Release:
+    digest, size = archive(**contents)
+    return releases.submit(
+        organisation=makers.organisation(), name=name, digest=digest, size=size, by="user:ana", by_id=None, now=NOW
+    )
+
+
+def test_the_first_release_makes_the_application() -> None:
+    release = submit(ovd__toml='name = "flow"\ntitle = "Flow"')
+    assert (release.number, release.state, release.application.title) == (1, "building", "Flow")
+    assert release.application.status == "draft"
+
+
+def test_releases_are_numbered_per_application() -> None:
+    submit(ovd__toml='name = "flow"')
+    submit(ovd__toml='name = "other"')
+    assert submit(ovd__toml='name = "flow"').number == 2
+
+
+def test_an_address_that_disagrees_with_the_manifest_is_refused() -> None:
+    with pytest.raises(releases.BadArchive, match="Make them agree"):
+        submit("another", ovd__toml='name = "flow"')
+
+
+@pytest.mark.parametrize(
+    ("contents", "says"),
+    [
+        ({"app__py": ""}, "no ovd.toml"),
+        ({"ovd__toml": "name = "}, "cannot be read"),
+        ({"ovd__toml": 'title = "no name"'}, "Make them agree"),
+    ],
+)
+def test_a_bad_archive_is_refused_and_leaves_nothing(contents: dict[str, str], says: str) -> None:
+    with pytest.raises(releases.BadArchive, match=says):
+        submit(**contents)
+    assert not Application.objects.exists()
+
+
+def test_what_is_not_a_tar_gz_is_refused() -> None:
+    digest = files.put(b"not an archive")
+    with pytest.raises(releases.BadArchive, match=r"not a readable tar\.gz"):
+        releases.submit(
+            organisation=makers.organisation(), name=None, digest=digest, size=14, by="user:ana", by_id=None, now=NOW
+        )
+
+
+def test_the_first_ready_release_opens_a_draft() -> None:
+    application = makers.draft()
+    opened = releases.use(release=makers.release(application), by="user:ana", now=NOW)
+    assert opened.status == "enabled" and opened.release is not None
+    assert [t.region for t in opened.transitions.order_by("pk")] == ["release", "status"]
+
+
+def test_a_suspended_application_stays_suspended_when_a_release_is_ready() -> None:
+    application = makers.application()
+    Application.objects.update(status="suspended")
+    assert releases.use(release=makers.release(application, 2), by="user:ana", now=NOW).status == "suspended"
+
+
+def test_only_a_ready_release_can_be_used() -> None:
+    release = submit(ovd__toml='name = "flow"')
+    with pytest.raises(releases.Unready):
+        releases.use(release=release, by="user:ana", now=NOW)
+
+
+def test_the_description_is_the_file_that_the_manifest_names() -> None:
+    digest, _ = archive(README__md="# Flow", ovd__toml="")
+    assert releases.description(digest, {"description": "README.md"}) == "# Flow"
+    assert releases.description(digest, {"description": "missing.md"}) == ""
+    assert releases.description(digest, {}) == ""

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from ovd_saas.appcore.refusals import Refusal
+from ovd_saas.appcore.refusals import Forbidden, NotFound, Refusal
 from ovd_saas.store import notices
 from ovd_saas.store.records import Membership, Token, User
 
@@ -30,6 +30,8 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     PUSH: frozenset({_Role.AUTHOR.value, _Role.OWNER.value}),
     OPERATE: frozenset({_Role.OPERATOR.value, _Role.OWNER.value}),
 }
+
+_WORDS = {SEE: "see", EXECUTE: "execute", PUSH: "push to", OPERATE: "operate"}
 
 
 class UnnamedToken(Refusal):
@@ -77,6 +79,25 @@ def of_user(user: User) -> Caller:
 def may(caller: Caller, verb: str, organisation_slug: str) -> bool:
     """`see` and `execute`: any role; `push`: author, owner; `operate`: operator, owner; staff: everything."""
     return caller.is_staff or caller.roles.get(organisation_slug) in PERMISSIONS[verb]
+
+
+def require(caller: Caller, verb: str, organisation_slug: str, *, subject: str) -> None:
+    """Nothing, when the caller may. Raises NotFound for what is foreign, Forbidden for what the role does not allow.
+
+    `subject` names the thing for the person: "application acme/water-flow".
+    """
+    if not may(caller, SEE, organisation_slug):
+        raise NotFound(f"There is no {subject}, or it is not yours.")
+    if not may(caller, verb, organisation_slug):
+        role = caller.roles[organisation_slug]
+        allowed = " or ".join(sorted(PERMISSIONS[verb]))
+        raise Forbidden(f"You are {role} of {organisation_slug}, which is not enough to {_WORDS[verb]} "
+                        f"{subject}. Ask somebody who is {allowed}.")  # fmt: skip
+
+
+def require_control(caller: Caller, organisation_slug: str, made_by: str, *, subject: str) -> None:
+    """Nothing, when the caller made the thing or operates it; `made_by` is a caller's key. Raises as `require`."""
+    require(caller, EXECUTE if made_by == caller.key else OPERATE, organisation_slug, subject=subject)
 
 
 def issue(user: User, name: str) -> tuple[Token, str]:

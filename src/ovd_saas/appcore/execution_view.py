@@ -1,65 +1,97 @@
-"""The execution as every door shows it: one JSON object. Floor 2; asks the database nothing that is loaded already."""
+"""The view of an execution: the one shape in which every door shows it (API.md). Floor 2."""
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID
 
 from ovd_saas.store.records import Execution
 
 
-def describe(execution: Execution, *, position: int | None = None) -> dict[str, Any]:
-    """The execution of API v1, of JSON values only.
+class Row(Protocol):
+    """What an execution's record and an entry of the journal have in common."""
 
-    Needs `application.organisation` and `release`. `position` is its place in the queue, 1 = next, while it waits.
-    Moments are RFC 3339 in UTC, `seconds` is the time in the application, files carry the `url` of their bytes.
-    """
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def inputs(self) -> Any: ...
+    @property
+    def outputs(self) -> Any: ...
+    @property
+    def error(self) -> Any: ...
+    @property
+    def digests(self) -> Any: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def started_at(self) -> datetime | None: ...
+    @property
+    def finished_at(self) -> datetime | None: ...
+    @property
+    def seconds(self) -> float | None: ...
+    @property
+    def progress(self) -> Any: ...
+    @property
+    def cause(self) -> Any: ...
+
+
+def address(id_: UUID) -> str:
+    """Where the API answers for it."""
+    return f"/api/v1/executions/{id_}"
+
+
+def view(
+    row: Row,
+    *,
+    application: str,
+    release: int | None,
+    queue_position: int | None = None,
+) -> dict[str, Any]:
+    """JSON of an execution. `application` is `org/name`, `release` the number of the one that ran it."""
+    place = address(row.id)
     return {
-        "id": str(execution.pk),
-        "application": execution.application.address,
-        "status": execution.status,
-        "inputs": value(execution.pk, execution.inputs),
-        "outputs": value(execution.pk, execution.outputs),
-        "error": execution.error,
-        "release": execution.release.number if execution.release else None,
-        "model": execution.digests.get("model"),
-        "digests": execution.digests,
-        "seed": execution.seed,
-        "created_at": moment(execution.created_at),
-        "started_at": moment(execution.started_at),
-        "finished_at": moment(execution.finished_at),
-        "deadline": moment(execution.deadline_at),
-        "seconds": execution.seconds,
-        "progress": execution.progress,
-        "position": position,
-        "attempts": execution.attempts,
-        "hardware": execution.hardware,
-        "cause": execution.cause,
-        "taken_down_at": moment(execution.taken_down_at),
-        "url": f"/api/v1/executions/{execution.pk}",
+        "id": str(row.id),
+        "application": application,
+        "status": row.status,
+        "inputs": with_urls(row.inputs, place),
+        "outputs": with_urls(row.outputs, place),
+        "error": row.error,
+        "release": release,
+        "model": (row.digests or {}).get("model"),
+        "digests": row.digests,
+        "seed": row.seed,
+        "created_at": moment(row.created_at),
+        "started_at": moment(row.started_at),
+        "finished_at": moment(row.finished_at),
+        "seconds": row.seconds,
+        "progress": row.progress,
+        "cause": row.cause,
+        "queue_position": queue_position,
     }
 
 
-def value(execution_id: UUID, stored: Any) -> Any:
-    """A stored value with the address of each file in it."""
-    if isinstance(stored, list):
-        return [value(execution_id, part) for part in stored] if _holds_parts(stored) else stored
-    if not isinstance(stored, dict):
-        return stored
-    if is_file(stored):
-        return {**stored, "url": f"/api/v1/executions/{execution_id}/files/{stored['digest']}"}
-    return {name: value(execution_id, part) for name, part in stored.items()}
+def of_record(execution: Execution, *, queue_position: int | None = None) -> dict[str, Any]:
+    """The view of a record; read it with `select_related("application__organisation", "release")`."""
+    release = execution.release.number if execution.release else None
+    return view(execution, application=execution.application.address, release=release, queue_position=queue_position)
 
 
-def is_file(stored: dict[str, Any]) -> bool:
-    """Whether it is {name, media_type, size, digest}."""
-    return isinstance(stored.get("digest"), str) and "media_type" in stored and "size" in stored
+def with_urls(values: Any, place: str) -> Any:
+    """Inputs or outputs, where each file says where its bytes are."""
+    if not values or not any(type(value) is dict and "digest" in value for value in values.values()):
+        return values
+    return {name: _with_url(value, place) for name, value in values.items()}
+
+
+def _with_url(value: Any, place: str) -> Any:
+    if isinstance(value, dict) and "digest" in value and "media_type" in value:
+        return {**value, "url": f"{place}/files/{value['digest']}"}
+    return value
 
 
 def moment(at: datetime | None) -> str | None:
-    """RFC 3339 in UTC."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
-
-
-def _holds_parts(stored: list[Any]) -> bool:
-    """Long lists of numbers, as in series, are not walked: their first element tells."""
-    return bool(stored) and isinstance(stored[0], dict | list)
+    """RFC 3339, UTC."""
+    return None if at is None else at.isoformat().replace("+00:00", "Z")

@@ -65,12 +65,17 @@ def files_of(execution: Execution) -> dict[str, dict[str, Any]]:
     return {file["digest"]: file for file in _files([execution.inputs, execution.outputs])}
 
 
+def is_file(value: dict[str, Any]) -> bool:
+    """Whether it is {name, media_type, size, digest}."""
+    return isinstance(value.get("digest"), str) and "media_type" in value and "size" in value
+
+
 def _files(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, list):
         for part in value:
             yield from _files(part)
     elif isinstance(value, dict):
-        if isinstance(value.get("digest"), str) and "media_type" in value and "size" in value:
+        if is_file(value):
             yield value
         else:
             yield from _files(list(value.values()))

@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 NPM = $(shell command -v npm || echo $(BIN)/npm)
 VENDOR := src/ovd_saas/assets/static/vendor
 
-.PHONY: up demo test check format setup setup-dev locks bench clean help
+.PHONY: up demo test check format setup setup-dev locks migrations clean help
 
 help:            ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,3 +58,6 @@ locks: .venv/.tools  ## compile the lock files anew
 
 clean:           ## remove what set-up made (not your data)
 	rm -rf .venv node_modules $(VENDOR) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+migrations: setup-dev  ## write migrations for changed records
+	$(BIN)/python -m django makemigrations --settings ovd_saas.wiring.settings_test store

@@ -22,6 +22,12 @@ def django_db_modify_db_settings(postgres: str) -> None:
     """pytest-django makes its test database in our PostgreSQL."""
 
 
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The whole cluster goes away at the end; dropping the database first would wait for every connection."""
+    return True
+
+
 @pytest.fixture
 def database_url(transactional_db: None) -> str:
     """The address of the test database, for connections of one's own (listening, async)."""

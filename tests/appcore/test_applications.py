@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-import makers
 import pytest
+
+import makers
 from ovd_saas.appcore import applications
 from ovd_saas.store.records import Transition
 

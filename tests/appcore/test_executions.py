@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import makers
 import pytest
+
+import makers
 from ovd_saas.appcore import executions
 from ovd_saas.store import transitions
 from ovd_saas.store.records import Application, Execution, ExecutionEvent

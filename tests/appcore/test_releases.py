@@ -4,8 +4,9 @@ import io
 import tarfile
 from datetime import UTC, datetime
 
-import makers
 import pytest
+
+import makers
 from ovd_saas.appcore import releases
 from ovd_saas.files import store as files
 from ovd_saas.store.records import Application, Release

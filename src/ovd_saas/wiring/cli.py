@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-if TYPE_CHECKING:
-    import typer
+import typer
 
 
 def register(app: typer.Typer) -> None:
     """Called by `ovd` through the entry point group `ovd.commands`. Imports happen when a command runs."""
-    import typer as t
-
     @app.command()
     def up(
-        examples: Annotated[bool, t.Option(help="Publish the example applications when they are missing.")] = True,
+        examples: Annotated[bool, typer.Option(help="Publish the example applications when they are missing.")] = True,
     ) -> None:
         """Start the whole platform on this machine; Ctrl-C stops it."""
         from ovd_saas.wiring.up import up as run

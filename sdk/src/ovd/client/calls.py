@@ -20,9 +20,11 @@ from ovd.client.errors import Conflict, NotFound, OvdError, PlatformFailed, Unre
 from ovd.client.events import Event, EventParser
 
 LONGEST_PREFER = 300  # s: the longest `Prefer: wait` that the platform takes
+SHORTEST_PREFER = 1  # s: how long the platform holds the request of somebody who wants to see progress
 ANSWER_TIME = 30.0  # s on top of what the platform was asked to wait
 SILENCE = 60.0  # s without a byte after which an event stream is opened anew
 
+OnChange = Callable[[Execution], object]
 FileLike = Union[str, Path, bytes, FilePart]
 
 
@@ -123,14 +125,17 @@ class Client:
         seed: Optional[int] = None,
         wait: Optional[float] = 30.0,
         idempotency_key: Optional[str] = None,
+        on_change: Optional[OnChange] = None,
     ) -> Execution:
         """Execute `org/name` once; returns what is known after at most `wait` s (None: when finished).
 
         `files` maps input names to a path, bytes, or a FilePart. The call carries an Idempotency-Key, so that
         no retry runs it twice; give your own, and that also holds when your program is started again.
+        `on_change` is called with the execution each time it looks different while it lasts.
         """
         until = None if wait is None else time.monotonic() + wait
-        prefer = LONGEST_PREFER if wait is None else min(int(wait), LONGEST_PREFER)
+        longest = LONGEST_PREFER if on_change is None else SHORTEST_PREFER
+        prefer = longest if wait is None else min(int(wait), longest)
         headers = {
             "Prefer": f"wait={prefer}" if prefer > 0 else "respond-async",
             "Idempotency-Key": idempotency_key or uuid.uuid4().hex,
@@ -149,7 +154,8 @@ class Client:
         execution = Execution.from_document(_json(response.content))
         if execution.is_finished or wait == 0:
             return execution
-        return self.wait(execution.id, timeout=None if until is None else max(0.0, until - time.monotonic()))
+        left = None if until is None else max(0.0, until - time.monotonic())
+        return self.wait(execution.id, timeout=left, on_change=on_change)
 
     def execution(self, id: str) -> Execution:
         """One execution as it is now."""
@@ -160,7 +166,7 @@ class Client:
         id: str,
         *,
         timeout: Optional[float] = None,
-        on_change: "Optional[Callable[[Execution], object]]" = None,
+        on_change: Optional[OnChange] = None,
     ) -> Execution:
         """The execution once it is finished, or as it is after `timeout` seconds (None: wait for ever).
 

@@ -9,6 +9,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Called by `ovd` through the entry point group `ovd.commands`. Imports happen when a command runs."""
+
     @app.command()
     def up(
         examples: Annotated[bool, typer.Option(help="Publish the example applications when they are missing.")] = True,

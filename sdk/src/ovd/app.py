@@ -13,7 +13,11 @@ class Rejected(Exception):
     failure."""
 
 
-class OutputError(Exception):
+class Failed(Exception):
+    """An execution failed and the message says all; no traceback helps anybody."""
+
+
+class OutputError(Failed):
     """An output does not match its declaration; the message names it and says what is wrong."""
 
 

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 
 class Cancelled(BaseException):
@@ -33,8 +33,9 @@ class Context:
         self.model = model  # folder of the live model version
         self.checkpoint = checkpoint  # folder that survives an interrupted learning run
         self._scratch = scratch
-        self._deadline = deadline  # on the monotonic clock
+        self.deadline = deadline  # on the monotonic clock
         self._cancelled = False
+        self.execution: Any = None  # the platform's side of it; not for authors
         self._on_progress = on_progress
         self._on_log = on_log
         self._on_metric = on_metric
@@ -53,7 +54,7 @@ class Context:
     @property
     def is_late(self) -> bool:
         """True once the time limit passed."""
-        return self._deadline is not None and time.monotonic() > self._deadline
+        return self.deadline is not None and time.monotonic() > self.deadline
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Tell people how far it is: `fraction` from 0 to 1."""

@@ -38,11 +38,13 @@ def describe(app_or_folder: Any) -> Dict[str, Any]:
     """The schema document of an application, from its folder, or from an App class or instance (then without
     what
     only the manifest knows). Raises ProblemsFound."""
-    from ovd import loading, signature
+    from ovd.loading import load
+    from ovd.signature import read
 
     if isinstance(app_or_folder, (str, Path)):
-        return loading.load(app_or_folder).schema
-    found = signature.read(app_or_folder if inspect.isclass(app_or_folder) else type(app_or_folder))
+        return load(app_or_folder).schema
+    cls: Any = app_or_folder if inspect.isclass(app_or_folder) else type(app_or_folder)
+    found = read(cls)
     return {
         "version": 1,
         "name": "",

@@ -165,6 +165,8 @@ def _column(cells: List[str]) -> List[Any]:
 
 
 def _number(cell: str) -> float:
+    if "_" in cell:  # Python reads 1_000 as a number; CSV does not
+        raise ValueError("not a number")
     try:
         return int(cell)
     except ValueError:

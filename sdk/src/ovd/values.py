@@ -152,7 +152,9 @@ def called(value: Any) -> str:
         return "the text " + (repr(value) if len(value) <= 40 else repr(value[:39] + "…"))
     if isinstance(value, (int, float)):
         return f"the number {value}"[:60]
-    return {list: "a list", dict: "an object"}.get(type(value), type(value).__name__)
+    if isinstance(value, list):
+        return "a list"
+    return "an object" if isinstance(value, dict) else type(value).__name__
 
 
 def _only(value: Dict[str, Any], keys: "tuple[str, str]") -> None:

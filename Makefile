@@ -30,7 +30,7 @@ format: setup-dev  ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 
 setup: .venv/.platform $(VENDOR)/.ready  ## environment and page assets
-setup-dev: .venv/.dev $(VENDOR)/.ready
+setup-dev: .venv/.dev .venv/.browser $(VENDOR)/.ready
 
 .venv/.tools: requirements/tools.lock
 	$(PYTHON) -m venv .venv
@@ -44,6 +44,10 @@ setup-dev: .venv/.dev $(VENDOR)/.ready
 
 .venv/.dev: .venv/.platform requirements/dev.lock
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
+	@touch $@
+
+.venv/.browser: .venv/.dev tools/browser.sh
+	tools/browser.sh
 	@touch $@
 
 $(VENDOR)/.ready: .venv/.tools package-lock.json tools/vendor.py src/ovd_saas/assets/icons.txt

@@ -40,7 +40,7 @@ def fresh(application: Application) -> Application:
 
 def queue(application: Application) -> Execution:
     return executions.submit(
-        application=fresh(application), inputs={"value": 1}, seed=1, deadline_at=None, caller="user:1", by_id=None,
+        application=fresh(application), inputs={"message": 1}, seed=1, deadline_at=None, caller="user:1", by_id=None,
         cause={"kind": "api"}, idempotency_key=None, request_digest="", now=timezone.now(),
     )[0]  # fmt: skip
 

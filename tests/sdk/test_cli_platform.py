@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import socket
 import stat
 from collections.abc import Callable, Iterator
@@ -109,6 +110,14 @@ def test_without_login_the_platform_running_here_is_used(
     assert ovd("list").code == 0
     credentials.store(credentials.Credentials(platform.url, "of the login"))
     assert ovd("list").code == 1
+
+
+def test_the_platform_running_here_is_found_from_the_folders_below(ovd: Ovd, platform: Platform) -> None:
+    Path(".ovd").mkdir()
+    Path(".ovd/up.json").write_text(json.dumps({"url": platform.url, "token": TOKEN}))
+    Path("mine/samples").mkdir(parents=True)
+    os.chdir("mine/samples")
+    assert ovd("list").code == 0
 
 
 def test_the_environment_says_more_than_the_login(

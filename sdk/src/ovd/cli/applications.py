@@ -31,7 +31,7 @@ def list_applications() -> None:
 def show(
     application: Annotated[str, typer.Argument(metavar="ORG/NAME", help="Address of the application.")],
 ) -> None:
-    """Show an application: its state, what happens next, its inputs and outputs."""
+    """Show an application, its inputs and its outputs."""
     from ovd.cli.connected import client as connected
 
     with connected() as client:

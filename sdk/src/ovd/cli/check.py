@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 def check(
     folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Folder of the application.")] = Path(),
 ) -> None:
-    """Check an application: its manifest, its signature, and a run of each sample."""
+    """Find mistakes in an application, and run its samples."""
     if not run_check(folder):
         raise typer.Exit(1)
 

@@ -22,9 +22,12 @@ def file() -> Path:
     return Path(config) / "ovd" / "credentials.json"
 
 
-def up_file() -> Path:
-    """Where a platform started by `ovd up` says how to reach it."""
-    return Path(os.environ.get("OVD_HOME") or ".ovd") / "up.json"
+def up_files() -> "list[Path]":
+    """Where a platform started by `ovd up` may say how to reach it: in `OVD_HOME`, else in `.ovd` here or above."""
+    if home := os.environ.get("OVD_HOME"):
+        return [Path(home) / "up.json"]
+    here = Path.cwd()
+    return [folder / ".ovd" / "up.json" for folder in (here, *here.parents)]
 
 
 def store(credentials: Credentials) -> Path:
@@ -41,7 +44,7 @@ def store(credentials: Credentials) -> Path:
 
 def find() -> Credentials:
     """The platform to talk to. Raises Refusal when there is none."""
-    found = _read(file()) or _read(up_file())
+    found = _read(file()) or next(filter(None, map(_read, up_files())), None)
     url, token = os.environ.get("OVD_URL"), os.environ.get("OVD_TOKEN")
     if url:
         is_same = found is not None and found.url.rstrip("/") == url.rstrip("/")
@@ -54,10 +57,14 @@ def find() -> Credentials:
 
 
 def _read(path: Path) -> Optional[Credentials]:
+    """What a file of this user says; None when it is not there, or somebody else's."""
     try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as opened:
+            if hasattr(os, "getuid") and os.fstat(opened.fileno()).st_uid != os.getuid():
+                return None
+            document: Any = json.load(opened)
         return Credentials(str(document["url"]), str(document["token"]))
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise Refusal(f"{path} cannot be understood ({error}). Remove it, then sign in with: ovd login URL") from error

@@ -32,7 +32,7 @@ def execute(
     out: Annotated[Optional[Path], typer.Option(help="Folder for the files that come out.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole record as JSON.")] = False,
 ) -> None:
-    """Execute an application and print its outputs; exit code 0 only when it succeeded."""
+    """Execute an application on the platform. The exit code is 0 only when it succeeded."""
     from ovd.cli.connected import client as connected
 
     with connected() as client:

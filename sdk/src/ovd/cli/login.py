@@ -20,7 +20,7 @@ def login(
         Optional[str], typer.Option(help="Token from your account page; else OVD_TOKEN, else you are asked.")
     ] = None,
 ) -> None:
-    """Sign in to a platform; the commands push, execute, logs, list and show then use it."""
+    """Sign in to a platform. The commands push, execute, logs, list and show then use it."""
     from ovd.cli.connected import client_of
     from ovd.client import NotFound, PlatformFailed
 

@@ -22,7 +22,7 @@ def new(
         bool, typer.Option("--command", help="A program in any language, started by a command line.")
     ] = False,
 ) -> None:
-    """Make a folder with an application that passes `ovd check`, ready to be changed."""
+    """Make a folder with a working application, to be changed into yours."""
     folder = Path(name)
     if not NAME.fullmatch(folder.name):
         raise Refusal(

@@ -18,7 +18,7 @@ def push(
     org: Annotated[Optional[str], typer.Option(help="Organisation; needed when you may push to several.")] = None,
     is_unchecked: Annotated[bool, typer.Option("--no-check", help="Do not check the folder here first.")] = False,
 ) -> None:
-    """Publish an application: check it here, send it, and follow the build until it is ready or failed."""
+    """Publish an application. It is checked here, sent, and its build followed until it is ready or failed."""
     from ovd import manifest
     from ovd.cli.check import run_check
     from ovd.cli.connected import client as connected

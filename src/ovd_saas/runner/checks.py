@@ -57,7 +57,7 @@ class Report:
         why = failed + self.problems
         if not self.is_done:
             why += [f"The check of the application did not finish: {outcome.message or 'it ended early'}."]
-            why += self.last if not failed + self.problems else []
+            why += [] if failed + self.problems else [line for line in self.last if line not in outcome.message]
         elif not why:
             why = self.last or ["The check says that the application is not in order, but not why."]
         raise PreparationFailed(stage, "\n".join(why))

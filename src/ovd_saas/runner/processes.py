@@ -172,8 +172,6 @@ class Process:
             self._tell({"event": "ready", "process": self.wanted.process, "seconds": seconds, "parts": parts or {}})
         elif header["type"] == "failed":
             self._failure = f"{header.get('stage', 'set-up')} failed: {header.get('message', '')}"
-            if header.get("traceback"):
-                self._log.append(f"{header['traceback']}\n".encode())
 
     def _ended(self, exit: endings.Exit) -> None:
         ending = endings.of_process(

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional, Tuple, Type, Union
 from ovd import manifest as manifests
 from ovd import samples, schema, signature
 from ovd.app import App
-from ovd.fields import Field
+from ovd.fields import REQUIRED, Field
 from ovd.manifest import Manifest
 from ovd.nearest import did_you_mean
 from ovd.problems import Problem, ProblemsFound
@@ -92,7 +92,7 @@ def _check_fields(manifest: Manifest) -> None:
 
     problems = []
     for field in manifest.inputs:
-        if field.is_required or field.default is None:
+        if field.default is REQUIRED or field.default is None:
             continue
         try:
             values.canonical(schema.property_of(field, 0), field.default)

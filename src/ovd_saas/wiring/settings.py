@@ -29,12 +29,14 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "ninja",  # for the files of its documentation page
     "ovd_saas.store",
     "ovd_saas.assets",
     "ovd_saas.panel",
     "ovd_saas.frontends",
 ]
 MIDDLEWARE = [
+    "ovd_saas.api.problems.middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

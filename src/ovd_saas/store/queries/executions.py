@@ -1,7 +1,6 @@
 """Executions, as doors read them. Floor 1."""
 
-from collections.abc import Collection, Iterator
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -14,13 +13,11 @@ from ovd_saas.store.records import Application, Execution
 
 _RELATED = ("application__organisation", "release", "created_by")
 
-_POSITION = """
-    SELECT place FROM (
-        SELECT id, row_number() OVER (ORDER BY turn, created_at, id) AS place FROM (
-            SELECT id, created_at, row_number() OVER (PARTITION BY caller ORDER BY created_at, id) AS turn
-            FROM store_execution WHERE application_id = %s AND status = 'queued'
-        ) AS turns
-    ) AS places WHERE id = %s"""
+_POSITIONS = """
+    SELECT id, row_number() OVER (ORDER BY turn, created_at, id) FROM (
+        SELECT id, created_at, row_number() OVER (PARTITION BY caller ORDER BY created_at, id) AS turn
+        FROM store_execution WHERE application_id = %s AND status = 'queued'
+    ) AS turns"""
 
 
 def all_of(application: Application) -> QuerySet[Execution]:
@@ -41,7 +38,7 @@ def recent(
     if statuses:
         rows = rows.filter(status__in=list(statuses))
     if before is not None:
-        at, id_ = pages.after(before, datetime.fromisoformat, UUID)
+        at, id_ = pages.after(before, pages.moment, UUID)
         rows = rows.filter(Q(created_at__lt=at) | Q(created_at=at, id__lt=id_))
     return pages.page(rows, limit, lambda row: (row.created_at.isoformat(), str(row.pk)))
 
@@ -52,12 +49,17 @@ def by_id(id_: UUID) -> Execution | None:
 
 def position(execution: Execution) -> int | None:
     """Its place in the fair queue of its application (`domain.outcomes.fair`), 1 = next; None when it does not wait."""
-    if execution.status != states.QUEUED:
-        return None
-    with connection.cursor() as cursor:
-        cursor.execute(_POSITION, [execution.application_id, execution.pk])
-        row = cursor.fetchone()
-    return int(row[0]) if row else None
+    return positions([execution]).get(execution.pk)
+
+
+def positions(executions: Iterable[Execution]) -> dict[UUID, int]:
+    """The places of those that wait; one query for each application with one."""
+    found: dict[UUID, int] = {}
+    for application_id in {row.application_id for row in executions if row.status == states.QUEUED}:
+        with connection.cursor() as cursor:
+            cursor.execute(_POSITIONS, [application_id])
+            found.update(cursor.fetchall())
+    return found
 
 
 def files_of(execution: Execution) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -37,11 +38,19 @@ def cursor(*key: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(key, default=str).encode()).decode().rstrip("=")
 
 
+def moment(text: str) -> datetime:
+    """A moment inside a cursor."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise BadCursor(text)
+    return at
+
+
 def after(cursor: str, *kinds: Callable[[Any], Any]) -> tuple[Any, ...]:
     """The key inside a cursor, each part made by its kind. Raises BadCursor."""
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(key, list) or len(key) != len(kinds):
+        if not isinstance(key, list) or len(key) != len(kinds) or "\0" in "".join(map(str, key)):
             raise BadCursor(cursor)
         return tuple(kind(part) for kind, part in zip(kinds, key, strict=True))
     except (ValueError, TypeError, OverflowError):

@@ -1,0 +1,69 @@
+"""Metrics for Prometheus, at /metrics: the state of the platform in a few cheap numbers. Floor 3."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from ovd_saas.api import problems
+from ovd_saas.api.callers import Bearer
+from ovd_saas.domain import executions, processes, releases, status
+from ovd_saas.domain.phase import PHASES
+from ovd_saas.store.queries import counts, liveness
+
+_LOOPBACK = {"127.0.0.1", "::1"}
+_FORWARDED = ("X-Forwarded-For", "X-Real-IP", "Forwarded")
+
+
+class Platform(Collector):
+    """Counts anew whenever it is asked; zero is said, so that a graph has no holes."""
+
+    def collect(self) -> Iterator[Metric]:
+        yield _gauge("applications", "Applications.", "phase", PHASES, counts.applications_by_phase())
+        yield _gauge(
+            "applications_status", "Applications.", "status", status.STATUS.states, counts.applications_by_status()
+        )
+        yield GaugeMetricFamily(
+            "ovd_applications_faulty", "Applications that do not start.", counts.faulty_applications()
+        )
+        hour = counts.executions_last_hour(timezone.now())
+        yield _gauge(
+            "executions_last_hour", "Executions made in the last hour.", "status", executions.EXECUTION.states, hour
+        )
+        open_ = counts.unfinished_executions()
+        yield GaugeMetricFamily("ovd_queue_length", "Executions that wait.", open_[executions.QUEUED])
+        yield GaugeMetricFamily("ovd_executions_running", "Executions that run.", open_[executions.RUNNING])
+        living = counts.processes_by_state()
+        yield _gauge("processes", "Living processes.", "state", processes.LIVING, living)
+        yield _gauge("releases", "Releases.", "state", releases.RELEASE.states, counts.releases_by_state())
+        yield GaugeMetricFamily("ovd_runners_up", "Runners that answer.", counts.runners_up())
+        yield GaugeMetricFamily("ovd_appcore_leads", "1 while an AppCore leads.", int(liveness.appcore_leads()))
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For anybody on this machine, and with a token from elsewhere."""
+    if not _is_local(request) and not Bearer()(request):
+        return problems.answer(401, "unauthenticated", "Metrics need a token, except on this machine.")
+    registry = CollectorRegistry()
+    registry.register(Platform())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _is_local(request: HttpRequest) -> bool:
+    """A proxy on this machine speaks for somebody elsewhere."""
+    is_forwarded = any(name in request.headers for name in _FORWARDED)
+    return request.META.get("REMOTE_ADDR") in _LOOPBACK and not is_forwarded
+
+
+def _gauge(name: str, text: str, label: str, labels: Iterable[str],
+           values: Mapping[str, int]) -> GaugeMetricFamily:  # fmt: skip
+    gauge = GaugeMetricFamily(f"ovd_{name}", text, labels=[label])
+    for one in labels:
+        gauge.add_metric([one], values.get(one, 0))
+    return gauge

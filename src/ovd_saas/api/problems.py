@@ -1,0 +1,181 @@
+"""Problems: every error of this door leaves as `application/problem+json` (RFC 9457). Floor 3."""
+
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Iterable
+from http import HTTPStatus
+from inspect import iscoroutinefunction
+
+import orjson
+import structlog
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+from django.views.decorators.csrf import csrf_exempt
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from ovd.schema import FieldError
+from ovd_saas.appcore import problems
+from ovd_saas.appcore.refusals import Refusal
+from ovd_saas.store.queries.pages import BadCursor
+
+log = structlog.get_logger()
+
+BELOW = "/api/"  # addresses whose errors are all problems
+_LATER = re.compile(
+    r"/(intake|notify|replay|feedback|batches|triggers|learning-runs|models)(/[^/]+)?(/(promote|rollback|live|events|cancel))?$"
+    r"|/replays/[^/]+$"
+)
+
+
+class Invalid(Refusal):
+    """The request is not as this operation wants it; the errors name the fields."""
+
+    code = "invalid"
+    http = 422
+
+    @classmethod
+    def field(cls, field: str, message: str) -> "Invalid":
+        return cls(f"{field}: {message}", errors=[FieldError(field, message)])
+
+
+def answer(
+    status: int,
+    code: str,
+    detail: str,
+    errors: Iterable[FieldError] = (),
+    retry_after_seconds: int | None = None,
+) -> HttpResponse:
+    body = orjson.dumps(problems.document(status, code, detail, errors))
+    return HttpResponse(
+        body,
+        status=status,
+        content_type=problems.MEDIA_TYPE,
+        headers=problems.headers(status, retry_after_seconds),
+    )
+
+
+def of_refusal(refusal: Refusal) -> HttpResponse:
+    return answer(refusal.http, refusal.code, refusal.detail, refusal.errors, refusal.retry_after_seconds)
+
+
+@csrf_exempt
+def nothing_there(request: HttpRequest) -> HttpResponse:
+    """404 of an address that this API does not have."""
+    if _LATER.search(request.path):
+        return answer(404, "not_offered", f"{request.path}: learning and replay are not offered by this platform yet.")
+    return answer(404, "not_found", f"There is nothing at {request.path}. All addresses are on /api/v1/docs.")
+
+
+def install(api: NinjaAPI) -> None:
+    """Afterwards every exception of an operation becomes a problem."""
+    api.add_exception_handler(Refusal, lambda request, error: of_refusal(error))  # type: ignore[arg-type]
+    api.add_exception_handler(ValidationError, lambda request, error: of_refusal(_invalid(error)))  # type: ignore[arg-type]
+    api.add_exception_handler(HttpError, lambda request, error: _http(error))  # type: ignore[arg-type]
+    api.add_exception_handler(Http404, lambda request, error: nothing_there(request))
+    api.add_exception_handler(BadCursor, lambda request, error: of_refusal(
+        Invalid.field("cursor", "It is not one that this list gave. Begin without a cursor.")))  # fmt: skip
+    api.add_exception_handler(MultiPartParserError, lambda request, error: answer(
+        400, "invalid_multipart", f"The multipart body cannot be read: {error}"))  # fmt: skip
+    api.add_exception_handler(RequestDataTooBig, lambda request, error: answer(
+        413, "too_large", "The request is larger than this operation takes."))  # fmt: skip
+    for broken in (OperationalError, InterfaceError):
+        api.add_exception_handler(broken, _no_database)  # type: ignore[arg-type]
+    api.add_exception_handler(Exception, _unexpected)  # type: ignore[arg-type]
+
+
+@sync_and_async_middleware
+def middleware(
+    get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]],
+) -> Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]:
+    """Below /api/, what Django itself refuses (405, 400, 413, …) also leaves as a problem."""
+    if iscoroutinefunction(get_response):
+
+        async def shaped_later(request: HttpRequest) -> HttpResponseBase:
+            return _shaped(request, await get_response(request))
+
+        return shaped_later
+
+    def shaped(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        assert isinstance(response, HttpResponseBase)
+        return _shaped(request, response)
+
+    return shaped
+
+
+def _shaped(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    status = response.status_code
+    media_type = response.headers.get("Content-Type", "")
+    is_ours = media_type.startswith((problems.MEDIA_TYPE, "application/json"))
+    if status < 400 or is_ours or not request.path_info.startswith(BELOW):
+        return response
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = response.headers.get("Allow", "")
+        later = " Learning is not offered by this platform yet." if _LATER.search(request.path) else ""
+        problem = answer(405, "method_not_allowed", f"{request.path} takes {allowed}, not {request.method}.{later}")
+        problem["Allow"] = allowed
+        return problem
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _apology(request, None)
+    phrase = HTTPStatus(status).phrase
+    return answer(status, phrase.lower().replace(" ", "_"), f"{request.method} {request.path}: {phrase.lower()}.")
+
+
+def _invalid(error: ValidationError) -> Invalid:
+    errors = [FieldError(_field(one["loc"]), _message(one)) for one in error.errors]
+    return Invalid("; ".join(f"{one.field}: {one.message}" for one in errors), errors=errors)
+
+
+def _field(place: tuple[object, ...]) -> str:
+    """`("body", "changes", "title")` → `title`: without the source, and without the name of our own parameter."""
+    names = [str(part) for part in place]
+    if names[:1] == ["body"]:
+        return ".".join(names[2:]) or "body"
+    return ".".join(names[1:]) or names[0]
+
+
+def _message(error: dict[str, object]) -> str:
+    if error["type"] == "extra_forbidden":
+        return "It is not known here. Remove it, or look up its name on /api/v1/docs."
+    if error["type"] == "missing":
+        return "It is missing."
+    message = str(error["msg"]).removeprefix("Value error, ").rstrip(".")
+    return f"{message}."
+
+
+def _http(error: HttpError) -> HttpResponse:
+    if isinstance(error, AuthenticationError):
+        return answer(
+            401, "unauthenticated",
+            "Nobody is signed in. Send “Authorization: Bearer ovd_…” with a token that is not revoked.",
+        )  # fmt: skip
+    if error.status_code == HTTPStatus.FORBIDDEN:
+        return answer(
+            403, "csrf_failed",
+            "The session's CSRF token is missing or wrong. Send it as X-CSRFToken, or use a bearer token.",
+        )  # fmt: skip
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return answer(400, "invalid_json", "The body is not valid JSON. Send one object, encoded as UTF-8.")
+    phrase = HTTPStatus(error.status_code).phrase
+    return answer(error.status_code, phrase.lower().replace(" ", "_"), error.message)
+
+
+def _no_database(request: HttpRequest, error: Exception) -> HttpResponse:
+    log.warning("the database did not answer", path=request.path, error=str(error).strip())
+    return answer(503, "database_unavailable", "The database does not answer. Try again.", retry_after_seconds=2)
+
+
+def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+    return _apology(request, error)
+
+
+def _apology(request: HttpRequest, error: Exception | None) -> HttpResponse:
+    """500, without a word of the code; the log has it under the same id."""
+    id_ = uuid.uuid4().hex[:12]
+    log.error("unexpected error", error_id=id_, method=request.method, path=request.path, exc_info=error)
+    return answer(500, "internal", f"Something unexpected went wrong. The operators find it in the log as {id_}.")

@@ -1,0 +1,39 @@
+"""Strictness: a query parameter that an operation does not know is an error that names it. Floor 3."""
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any
+
+from django.http import HttpRequest
+from ninja.operation import Operation
+
+from ovd.schema import FieldError
+from ovd_saas.api.problems import Invalid, of_refusal
+
+
+def no_unknown_query(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Wraps the `run` of a ninja operation."""
+    operation: Operation = getattr(run, "__self__")  # noqa: B009 - ninja decorates the bound method
+    known = {
+        name
+        for model in operation.models
+        if model.__ninja_param_source__ == "query"
+        for name in model.__ninja_flatten_map__
+    }
+    assert not iscoroutinefunction(run), "operations are plain functions; streams are made by api/streams.py"
+
+    @wraps(run)
+    def strict(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        unknown = [name for name in request.GET if name not in known]
+        if unknown:
+            return of_refusal(_unknown(unknown, known))
+        return run(request, *args, **kwargs)
+
+    return strict
+
+
+def _unknown(names: list[str], known: set[str]) -> Invalid:
+    takes = f"takes {', '.join(sorted(known))}" if known else "takes none"
+    errors = [FieldError(name, f"It is no query parameter of this operation, which {takes}.") for name in names]
+    return Invalid("; ".join(f"{error.field}: {error.message}" for error in errors), errors=errors)

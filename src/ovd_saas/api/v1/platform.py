@@ -1,0 +1,160 @@
+"""The platform: is it healthy, and which runners and processes are there. Floor 3."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db import Error
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Router, Status
+from pydantic import ConfigDict, Field
+
+from ovd_saas.api.callers import Request
+from ovd_saas.api.shapes import Answer
+from ovd_saas.appcore.access import Caller
+from ovd_saas.store.queries import liveness
+from ovd_saas.store.records import Process, Runner
+
+router = Router(tags=["platform"])
+
+STALE_SECONDS = 20.0  # AppCore notes every 5 s that it sees a runner
+
+
+class PartShape(Answer):
+    """One part of the platform."""
+
+    status: Literal["ok", "down", "unknown"]
+    detail: str
+    seconds: float | None = Field(None, description="How long its answer took.")
+    age_seconds: float | None = Field(None, description="How long ago it was seen.")
+
+
+class HealthShape(Answer):
+    model_config = ConfigDict(
+        title="Health",
+        json_schema_extra={
+            "example": {
+                "status": "ok",
+                "database": {"status": "ok", "detail": "It answers.", "seconds": 0.0004, "age_seconds": None},
+                "appcore": {"status": "ok", "detail": "One leads.", "seconds": 0.0006, "age_seconds": None},
+                "runner": {"status": "ok", "detail": "1 of 1 up.", "seconds": None, "age_seconds": 1.2},
+            }
+        },
+    )
+
+    status: Literal["ok", "down"]
+    database: PartShape
+    appcore: PartShape
+    runner: PartShape
+
+
+class ProcessShape(Answer):
+    id: str
+    application: str
+    release: int
+    state: Literal["starting", "ready", "draining", "ended"]
+    concurrency: int
+    pid: int | None
+    started_at: datetime
+    ready_at: datetime | None
+
+
+class RunnerShape(Answer):
+    """One machine's runner, as AppCore last saw it."""
+
+    model_config = ConfigDict(title="Runner")
+
+    name: str
+    is_up: bool
+    seen_at: datetime | None
+    cpus: float | None
+    memory_mb: float | None
+    platform: str | None
+    python: str | None
+    processes: list[ProcessShape] = Field(description="Living processes of applications that you may see.")
+
+
+class RunnerPage(Answer):
+    items: list[RunnerShape]
+    next: str | None
+
+
+@router.get("/health", auth=None, response={200: HealthShape, 503: HealthShape}, summary="Is the platform healthy?")
+def health(request: HttpRequest) -> Status[dict[str, Any]]:
+    """503 when a part is down. Needs no token."""
+    found = check(timezone.now())
+    is_ok = all(part["status"] == "ok" for part in found.values())
+    return Status(200 if is_ok else 503, {"status": "ok" if is_ok else "down", **found})
+
+
+@router.get("/runners", response=RunnerPage, summary="Machines and processes")
+def list_runners(request: Request) -> dict[str, Any]:
+    runners = list(liveness.runners())
+    items = [_describe(runner, request.auth) for runner in runners]
+    return {"items": items, "next": None}
+
+
+def check(now: datetime) -> dict[str, dict[str, Any]]:
+    """`{status, detail, …}` of database, appcore and runner."""
+    database = _asked(liveness.database_answers, lambda _: ("ok", "It answers."))
+    if database["status"] != "ok":
+        unknown = {"status": "unknown", "detail": "Without the database nobody can tell."}
+        return {"database": database, "appcore": unknown, "runner": unknown}
+    appcore = _asked(
+        liveness.appcore_leads,
+        lambda leads: ("ok", "One leads.") if leads else ("down", "None leads. Start one: ovd appcore."),
+    )
+    return {"database": database, "appcore": appcore, "runner": _runner(now, appcore["status"] == "ok")}
+
+
+def _asked(ask: Callable[[], Any], judge: Callable[[Any], tuple[str, str]]) -> dict[str, Any]:
+    start = time.perf_counter()
+    try:
+        status, detail = judge(ask())
+    except Error as error:
+        status, detail = "down", f"It does not answer ({type(error).__name__})."
+    return {"status": status, "detail": detail, "seconds": round(time.perf_counter() - start, 6)}
+
+
+def _runner(now: datetime, is_watched: bool) -> dict[str, Any]:
+    runners = list(liveness.runners())
+    up = [runner for runner in runners if runner.is_up and _age(runner, now) <= STALE_SECONDS]
+    age = min((_age(runner, now) for runner in runners), default=float("inf"))
+    part: dict[str, Any] = {"age_seconds": None if age == float("inf") else round(age, 3)}
+    if up:
+        return {"status": "ok", "detail": f"{len(up)} of {len(runners)} up.", **part}
+    if not is_watched:
+        return {"status": "unknown", "detail": "Without an AppCore nobody watches runners.", **part}
+    return {"status": "down", "detail": "None is up. Start one: ovd runner.", **part}
+
+
+def _age(runner: Runner, now: datetime) -> float:
+    return max((now - runner.seen_at).total_seconds(), 0.0) if runner.seen_at else float("inf")
+
+
+def _describe(runner: Runner, caller: Caller) -> dict[str, Any]:
+    return {
+        "name": runner.name,
+        "is_up": runner.is_up,
+        "seen_at": runner.seen_at,
+        "cpus": runner.facts.get("cpus"),
+        "memory_mb": runner.facts.get("memory_mb"),
+        "platform": runner.facts.get("platform"),
+        "python": runner.facts.get("python"),
+        "processes": [_process(row) for row in liveness.processes_on([runner], caller)],
+    }
+
+
+def _process(process: Process) -> dict[str, Any]:
+    return {
+        "id": str(process.pk),
+        "application": process.application.address,
+        "release": process.release.number,
+        "state": process.state,
+        "concurrency": process.concurrency,
+        "pid": process.pid,
+        "started_at": process.started_at,
+        "ready_at": process.ready_at,
+    }

@@ -1,0 +1,67 @@
+"""What the Control Panel counts and filters over all applications. Floor 1."""
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q, QuerySet
+
+from ovd_saas.domain import health, learning, service, status
+from ovd_saas.domain import processes as processing
+from ovd_saas.store.queries import applications
+from ovd_saas.store.queries.applications import Viewer
+from ovd_saas.store.records import Application, Process
+
+_FAULTY = Q(health=health.FAULTY, status=status.ENABLED)
+_LEARNS = Q(learning__in=learning.OCCUPIED)
+_ASLEEP = Q(service=service.ASLEEP)
+SHOWN = {  # every application is in exactly one of them
+    "idle": _ASLEEP & ~_LEARNS & ~_FAULTY,
+    "learning": _ASLEEP & _LEARNS & ~_FAULTY,
+    "executing": ~_ASLEEP & ~_FAULTY,
+    "faulty": _FAULTY,
+}
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """How many applications are what; each counts once."""
+
+    idle: int
+    learning: int
+    executing: int
+    faulty: int
+
+    @property
+    def all(self) -> int:
+        return self.idle + self.learning + self.executing + self.faulty
+
+
+def fleet(viewer: Viewer) -> Fleet:
+    counts = {name: Count("id", filter=rule) for name, rule in SHOWN.items()}
+    return Fleet(**applications.of(viewer).order_by().aggregate(**counts))
+
+
+def found(viewer: Viewer, *, text: str = "", show: str = "") -> QuerySet[Application]:
+    """Applications whose address, title or summary contains every word of `text`, of one group of SHOWN or of all."""
+    rows = applications.of(viewer)
+    for word in text.replace("/", " ").split():
+        rows = rows.filter(
+            Q(name__icontains=word)
+            | Q(title__icontains=word)
+            | Q(summary__icontains=word)
+            | Q(organisation__slug__icontains=word)
+        )
+    return rows.filter(SHOWN[show]) if show in SHOWN else rows
+
+
+def processes(application: Application, *, ended: int = 10) -> list[Process]:
+    """The living ones, newest first, then the last few that ended."""
+    rows = Process.objects.filter(application=application).select_related("runner", "release")
+    living = rows.exclude(state=processing.ENDED).order_by("-started_at")
+    return [*living, *rows.filter(state=processing.ENDED).order_by("-started_at")[:ended]]
+
+
+def last_waking_seconds(application: Application) -> float | None:
+    """How long its newest process took to get ready; None when none ever did."""
+    rows = Process.objects.filter(application=application, ready_at__isnull=False).order_by("-started_at")
+    newest = rows.values_list("started_at", "ready_at").first()
+    return (newest[1] - newest[0]).total_seconds() if newest and newest[1] else None

@@ -84,11 +84,11 @@ def test_a_queued_execution_wakes_its_application(core: Core) -> None:
 def test_a_person_wakes_it_and_it_falls_asleep_after_quiet_time(core: Core) -> None:
     application = lively(core, sleep={"after": 0.3})
     act(application, "wake")
-    until(lambda: lives(core, application, "awake"))
+    woke_and_slept = application.transitions.filter(region="service", target="asleep")
+    until(lambda: core.living.tick() or woke_and_slept.exists())
     assert fresh(application).wake_asked_at is None
-    until(lambda: lives(core, application, "asleep"))
     ended = Process.objects.get(application=application)
-    assert ended.state == "ended" and "quiet" in fresh(application).transitions.get(event="drain").reason
+    assert ended.state == "ended" and "Nobody used it" in fresh(application).transitions.get(event="drain").reason
     assert fresh(application).next_what == "Wakes when somebody uses it."
     assert not core.runner.engine.processes()
 

@@ -172,7 +172,8 @@ def test_an_interrupted_build_leaves_nothing_after_the_next_start(own: Runner, t
 def test_a_release_whose_environment_was_removed_is_prepared_anew(own: Runner, tmp_path: Path) -> None:
     folder = application(tmp_path, PUPPET)
     release, first = own.prepare(folder)
-    (own.home / "runner/environments" / first.environment).rename(own.home / "gone")
+    (built,) = (own.home / "runner/environments").iterdir()
+    built.rename(own.home / "gone")
     assert own.prepare(folder, release)[1].environment == first.environment
     own.start((release, first))
 

@@ -27,8 +27,10 @@ class Build(Generic[T]):
     def when_over(self, then: Callable[[], None]) -> None:
         self._task.add_done_callback(lambda _: then())
 
-    def cancel(self) -> None:
+    async def cancel(self) -> None:
+        """Returns when the work has cleaned up after itself."""
         self._task.cancel()
+        await asyncio.wait([self._task])
 
     async def follow(self, on_text: OnText) -> T:
         """The result, or what the work raised; `on_text` gets the log from its first line on."""

@@ -60,7 +60,7 @@ class Environments:
 
     def find(self, digest: str) -> Environment | None:
         """The environment of that digest, if it is built."""
-        folder = self._folder / digest
+        folder = self._of(digest)
         return Environment(digest, folder) if (folder / "bin" / "python").exists() else None
 
     async def provide(self, lock: bytes, python: str, on_text: OnText) -> Environment:
@@ -68,10 +68,10 @@ class Environments:
         Raises PreparationFailed."""
         text = _checked(lock)
         interpreter, identity = await self._interpreter(python)
-        digest = hashlib.sha256(b"\0".join([lock, identity.encode()])).hexdigest()
+        digest = "sha256:" + hashlib.sha256(b"\0".join([lock, identity.encode()])).hexdigest()
         found = self.find(digest)
         if found is not None:
-            on_text(f"The environment {digest[:12]} is there already.")
+            on_text(f"The environment {digest[7:19]} is there already.")
             return found
         build = self._builds.get(digest)
         if build is None:
@@ -79,7 +79,10 @@ class Environments:
             build.when_over(lambda: self._forget(digest))
             self._builds[digest] = build
         await build.follow(on_text)
-        return Environment(digest, self._folder / digest)
+        return Environment(digest, self._of(digest))
+
+    def _of(self, digest: str) -> Path:
+        return self._folder / digest.replace(":", "-")
 
     def _forget(self, digest: str) -> None:
         del self._builds[digest]
@@ -103,9 +106,9 @@ class Environments:
         return interpreter, said[-1]
 
     async def _build(self, digest: str, interpreter: str, lock: str, say: OnText) -> None:
-        building = self._folder / f"{BUILDING}{digest[:16]}-{secrets.token_hex(4)}"
+        building = self._folder / f"{BUILDING}{digest[7:23]}-{secrets.token_hex(4)}"
         try:
-            say(f"Building the environment {digest[:12]}.")
+            say(f"Building the environment {digest[7:19]}.")
             await self._must(["venv", "--no-project", "--relocatable", "--python", interpreter, str(building)], say)
             if not locks.is_empty(lock):
                 file = building / "requirements.lock"
@@ -113,7 +116,7 @@ class Environments:
                 python = str(building / "bin" / "python")
                 sync = ["pip", "sync", "--require-hashes", "--compile-bytecode", "--python", python, str(file)]
                 await self._must(sync, say)
-            building.rename(self._folder / digest)
+            building.rename(self._of(digest))
         finally:
             folders.remove(building)
 

@@ -1,6 +1,5 @@
 """Preparations: an archive becomes a release that can be started: unpacked, its environment built, its samples run."""
 
-import contextlib
 import json
 import secrets
 import sys
@@ -63,9 +62,7 @@ class Preparations:
     async def cancel(self) -> None:
         """Give up all that is under way."""
         for build in list(self._builds.values()):
-            build.cancel()
-            with contextlib.suppress(BaseException):
-                await build.follow(lambda _: None)
+            await build.cancel()
 
     def _forget(self, release: str) -> None:
         del self._builds[release]

@@ -2,17 +2,20 @@
 nothing else of the platform's."""
 
 import hashlib
-import os
 import shutil
 from pathlib import Path
 
 import ovd
+from ovd_saas.runner import folders
 
+BUILDING = ".building-"
 OURS = {"cli", "client", "starter"}  # for people at a terminal; never needed by a process
 
 
 def provide(folder: Path) -> Path:
     """The folder to put on PYTHONPATH: `folder/<digest>`, made when it is not there."""
+    for leftover in folder.glob(f"{BUILDING}*"):
+        folders.remove(leftover)
     package = Path(next(iter(ovd.__path__)))
     files = _files(package)
     target = folder / _digest(package, files)
@@ -43,7 +46,7 @@ def _digest(package: Path, files: list[Path]) -> str:
 
 
 def _copy(package: Path, files: list[Path], target: Path) -> None:
-    building = target.with_name(f".building-{target.name}-{os.getpid()}")
+    building = target.with_name(f"{BUILDING}{target.name}")
     for file in files:
         place = building / "ovd" / file
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

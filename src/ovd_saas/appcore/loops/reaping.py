@@ -2,8 +2,8 @@
 
 from django.utils import timezone
 
-from ovd_saas.domain import executions, outcomes
-from ovd_saas.store import transitions
+from ovd_saas.domain import executions
+from ovd_saas.store import claims
 from ovd_saas.store.records import Execution
 
 AT_ONCE = 200
@@ -18,27 +18,16 @@ def _leases() -> int:
     """A lease that ran out: whoever held it died or hangs, and can no longer finish it."""
     now = timezone.now()
     lost = Execution.objects.filter(status=executions.RUNNING, lease_until__lt=now)
-    found = list(lost.select_related("release")[:AT_ONCE])
-    for execution in found:
-        limits = execution.release.manifest.get("execute", {}) if execution.release else {}
-        event = outcomes.after_loss(execution.attempts, int(limits.get("max_attempts", 3)))
-        values = {} if event == executions.REQUEUE else {
-            "error": {
-                "code": "lost",
-                "message": f"Its process was lost {execution.attempts} times; it is not tried again.",
-            }
-        }  # fmt: skip
-        transitions.execution(
-            execution.pk, event, now=now, lease=execution.lease, source=executions.RUNNING, lease_until=None, **values
-        )
+    found = list(lost.values_list("pk", "lease")[:AT_ONCE])
+    for id_, lease in found:
+        claims.give_back(id_, lease, "Nobody kept its lease.", counts=True, now=now)
     return len(found)
 
 
 def _deadlines() -> int:
     now = timezone.now()
-    late = Execution.objects.filter(status=executions.QUEUED, deadline_at__lt=now)
-    ids = list(late.values_list("pk", flat=True)[:AT_ONCE])
-    error = {"code": "expired", "message": "Its deadline passed before it started."}
-    for id_ in ids:
-        transitions.execution(id_, executions.EXPIRE, now=now, error=error)
-    return len(ids)
+    late = Execution.objects.filter(status=executions.QUEUED, deadline_at__lt=now).order_by()
+    applications = list(late.values_list("application_id", flat=True).distinct()[:AT_ONCE])
+    for application_id in applications:
+        claims.expire(application_id, now=now)
+    return len(applications)

@@ -10,6 +10,7 @@ from PIL import ImageDraw, ImageOps, UnidentifiedImageError
 from ovd import App, Context, Image, Outputs, Rejected, Table, image, integer, number, table
 
 LARGEST = 40_000_000  # pixels that are read
+TOO_LARGE = f"Pictures of up to {LARGEST // 1_000_000} megapixels are read. Send a smaller one."
 SIDE = 1200  # pixels; longer sides are scaled down before detection
 SMALLEST = 16  # pixels; shorter sides hold no segment
 COLOUR = (225, 29, 72)
@@ -70,19 +71,16 @@ def read(picture: Image) -> Pictures.Image:
         opened = Pictures.open(picture.path)
         width, height = opened.size
         if width * height > LARGEST:
-            raise Rejected(
-                f"The picture has {width} × {height} pixels; at most {LARGEST // 1_000_000} megapixels are read. "
-                "Send a smaller one."
-            )
+            raise Rejected(f"The picture has {width} × {height} pixels. {TOO_LARGE}")
         upright = ImageOps.exif_transpose(opened)
         if upright.mode.startswith(("I", "F")):
             upright = to_eight_bits(upright)
         has_transparency = "transparency" in upright.info or upright.mode in ("RGBA", "LA", "PA")
         rgba = (upright if has_transparency else upright.convert("RGB")).convert("RGBA")
-    except (UnidentifiedImageError, Pictures.DecompressionBombError) as unknown:
-        raise Rejected(
-            "The file is not a picture that can be read. Send PNG, JPEG, TIFF, WebP, GIF or BMP."
-        ) from unknown
+    except UnidentifiedImageError as unknown:
+        raise Rejected("This is not a picture that can be read. Send PNG, JPEG, TIFF, WebP, GIF or BMP.") from unknown
+    except Pictures.DecompressionBombError as bomb:
+        raise Rejected(TOO_LARGE) from bomb
     except (OSError, SyntaxError, ValueError) as broken:
         raise Rejected(f"The picture is damaged or incomplete ({broken}). Send it again.") from broken
     if min(rgba.size) < SMALLEST:

@@ -21,7 +21,7 @@ BANDS = [(lead, lead) for lead in range(1, DAY + 1)] + [
     (day * DAY + 1, (day + 1) * DAY) for day in range(1, REACH // DAY)
 ]  # the coming day hour by hour, later days as a whole
 STRIDE = 6  # in the bands of a whole day, an origin every so many hours
-RIDGE = 100.0  # penalty on standardised features; 30 to 300 differ by under 3 % on the river series
+RIDGE = 100.0  # penalty on standardised features; 30 to 300 differ by under 4 % on the river series
 FEWEST = 100  # rows below which a band is not learned
 KEPT = 500  # newest errors of each band that make its interval
 REHEARSED = 0.6  # part of the first data after which errors are collected

@@ -17,7 +17,7 @@ from django.db.models import F
 from ovd_saas.domain import executions, outcomes, processes
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
-from ovd_saas.store.records import Execution, ExecutionEvent, Process, Release
+from ovd_saas.store.records import Execution, ExecutionEvent, Process
 
 LEASE = timedelta(seconds=10)
 DEFAULT_ATTEMPTS = 3  # when the manifest says nothing
@@ -35,16 +35,26 @@ class Nothing(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """How an execution ended in its process, as it is archived."""
+    """How an execution ended, as it is archived."""
 
     event: str  # executions.SUCCEED, REJECT or FAIL
-    outputs: dict[str, Any] | None  # canonical values, files as {name, media_type, size, digest}
-    error: dict[str, Any] | None  # {code, message, traceback?}
+    outputs: Mapping[str, Any] | None  # canonical values, files as {name, media_type, size, digest}
+    error: Mapping[str, Any] | None  # {code, message, traceback?}
     log: str
     seconds: float | None  # in the application
     digests: Mapping[str, Any]
     hardware: Mapping[str, Any]
-    progress: dict[str, Any] | None
+    progress: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something to tell those who watch an execution."""
+
+    execution: UUID
+    kind: str  # progress | log | output
+    body: Mapping[str, Any]
+    at: datetime
 
 
 _NEXT = """
@@ -64,23 +74,162 @@ def claim(process_id: UUID, *, now: datetime, waited: timedelta = timedelta(0)) 
     With `waited`, only what has been queued, for a process that has been ready, at least so long. Those whose
     deadline has passed become expired on the way.
     """
-    process = _process(process_id, ready_before=now - waited)
+    process = _open(process_id, ready_before=now - waited)
     if isinstance(process, Nothing):
         return process
-    _expire(process.application_id, now)
-    id_ = _next(process.application_id, before=now - waited)
-    if id_ is None:
+    expire(process.application_id, now=now)
+    with connection.cursor() as cursor:
+        found = {"application": process.application_id, "before": now - waited, "candidates": _CANDIDATES}
+        cursor.execute(_NEXT, found)
+        row = cursor.fetchone()
+    if row is None:
         return Nothing.EMPTY
-    transitions.execution(
-        id_,
-        executions.CLAIM,
-        now=now,
-        lease=None,
+    Execution.objects.filter(pk=row[0], status=executions.QUEUED).update(
+        status=executions.EXECUTION.follow(executions.QUEUED, executions.CLAIM),
         process=process.pk,
         release_id=process.release_id,
         started_at=now,
+        progress=None,
         attempts=F("attempts") + 1,
+        lease=F("lease") + 1,
         lease_until=now + LEASE,
-        **{"lease_number": F("lease") + 1},
     )
-    return Execution.objects.get(pk=id_)
+    execution = Execution.objects.get(pk=row[0])
+    _tell_running(execution, now)
+    return execution
+
+
+def _open(process_id: UUID, *, ready_before: datetime) -> Process | Nothing:
+    """The process, locked, when it may take one more; only the application's current release gets work."""
+    rows = Process.objects.select_for_update(skip_locked=True, of=("self",)).select_related("application")
+    process = rows.filter(pk=process_id).first()
+    if process is None:
+        return Nothing.BUSY if Process.objects.filter(pk=process_id).exists() else Nothing.GONE
+    if process.state != processes.READY or process.condemned or process.release_id != process.application.release_id:
+        return Nothing.GONE
+    if process.ready_at is None or process.ready_at > ready_before:
+        return Nothing.EMPTY
+    running = Execution.objects.filter(status=executions.RUNNING, process=process_id).count()
+    return process if running < process.concurrency else Nothing.FULL
+
+
+def _tell_running(execution: Execution, now: datetime) -> None:
+    body = {"status": execution.status, "attempt": execution.attempts}
+    ExecutionEvent.objects.create(execution_id=execution.pk, kind="status", body=body, at=now)
+    notify("execution", id=execution.pk, application=execution.application_id, status=execution.status)
+
+
+@transaction.atomic
+def expire(application_id: int, *, now: datetime) -> int:
+    """Afterwards nothing waits there whose deadline has passed; how many did."""
+    late = Execution.objects.filter(application_id=application_id, status=executions.QUEUED, deadline_at__lte=now)
+    error = {"code": "expired", "message": "Its deadline passed before it started."}
+    ids = list(late.values_list("pk", flat=True))
+    return sum(transitions.execution(id_, executions.EXPIRE, now=now, error=error) for id_ in ids)
+
+
+@transaction.atomic
+def insert_running(execution: Execution, *, now: datetime) -> None:
+    """Afterwards an execution that began without a row has one, running, under the lease it carries.
+
+    May be repeated when it is not known whether it happened.
+    """
+    execution.status = executions.RUNNING
+    execution.lease_until = now + LEASE
+    if Execution.objects.filter(pk=execution.pk).exists():
+        return
+    execution.save(force_insert=True)
+    _tell_running(execution, now)
+
+
+@transaction.atomic
+def renew(leases: Mapping[UUID, int], *, now: datetime) -> dict[UUID, str]:
+    """Afterwards these run for another LEASE; returned is, with its state now, what is no longer ours."""
+    sql = """
+        UPDATE store_execution AS execution SET lease_until = %s
+        FROM unnest(%s::uuid[], %s::bigint[]) AS held(id, lease)
+        WHERE execution.id = held.id AND execution.lease = held.lease AND execution.status = 'running'
+        RETURNING execution.id"""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [now + LEASE, list(leases), list(leases.values())])
+        kept = {row[0] for row in cursor.fetchall()}
+    gone = leases.keys() - kept
+    states = dict(Execution.objects.filter(pk__in=gone).values_list("pk", "status"))
+    return {id_: states.get(id_, "") for id_ in gone}
+
+
+@transaction.atomic
+def finish(execution_id: UUID, lease: int, result: Result, *, now: datetime, last: Sequence[Happening] = ()) -> bool:
+    """Afterwards it has its final state, if the lease is still the current one; False drops the result."""
+    tell(last)
+    is_ours = transitions.execution(
+        execution_id,
+        result.event,
+        now=now,
+        lease=lease,
+        source=executions.RUNNING,
+        outputs=result.outputs,
+        error=result.error,
+        log=result.log,
+        seconds=result.seconds,
+        digests=result.digests,
+        hardware=result.hardware,
+        progress=result.progress,
+    )
+    if not is_ours:
+        transaction.set_rollback(True)
+    return is_ours
+
+
+@transaction.atomic
+def give_back(execution_id: UUID, lease: int, reason: str, *, counts: bool, now: datetime) -> str | None:
+    """Its process was lost: queued again while attempts remain, else failed. The state after; None: not ours.
+
+    An attempt that does not count (nobody's fault but the platform's) is not one.
+    """
+    found = Execution.objects.select_for_update(of=("self",)).select_related("release")
+    execution = found.filter(pk=execution_id, lease=lease, status=executions.RUNNING).first()
+    if execution is None:
+        return None
+    limits = execution.release.manifest.get("execute", {}) if execution.release else {}
+    event = executions.REQUEUE
+    values: dict[str, Any] = {"lease_until": None}
+    if not counts:
+        values["attempts"] = max(execution.attempts - 1, 0)
+    else:
+        event = outcomes.after_loss(execution.attempts, int(limits.get("max_attempts", DEFAULT_ATTEMPTS)))
+    if event == executions.FAIL:
+        times = "once" if execution.attempts == 1 else f"{execution.attempts} times"
+        message = f"Its process was lost {times}, so it is not tried again. The last time: {reason}"
+        values["error"] = {"code": "lost", "message": message}
+    transitions.execution(execution_id, event, now=now, lease=lease, source=executions.RUNNING, **values)
+    return executions.EXECUTION.follow(executions.RUNNING, event)
+
+
+@transaction.atomic
+def condemn(process_id: UUID, reason: str) -> None:
+    """Have AppCore kill this process now; what else runs there is given back uncounted."""
+    rows = Process.objects.filter(pk=process_id, condemned="", state__in=processes.LIVING)
+    for application_id in list(rows.values_list("application_id", flat=True)):
+        rows.update(condemned=reason)
+        notify("processes", application=application_id)
+
+
+def why_condemned(process_id: UUID) -> str:
+    """Why it is to be killed; empty when it is not."""
+    return Process.objects.filter(pk=process_id).values_list("condemned", flat=True).first() or ""
+
+
+@transaction.atomic
+def tell(happenings: Iterable[Happening]) -> None:
+    """Afterwards those who watch can read what happened, and the last progress is in the row."""
+    rows = [ExecutionEvent(execution_id=h.execution, kind=h.kind, body=h.body, at=h.at) for h in happenings]
+    if not rows:
+        return
+    ExecutionEvent.objects.bulk_create(rows)
+    latest = {row.execution_id: row.body for row in rows if row.kind == "progress"}
+    for id_, body in latest.items():
+        Execution.objects.filter(pk=id_, status=executions.RUNNING).update(progress=body)
+    told = Execution.objects.filter(pk__in={row.execution_id for row in rows})
+    for id_, application_id, status in told.values_list("pk", "application_id", "status"):
+        notify("execution", id=id_, application=application_id, status=status)

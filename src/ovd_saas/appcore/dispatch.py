@@ -1,0 +1,306 @@
+"""The dispatcher: brings executions to processes, in every server that does so (web; AppCore as a fallback). Floor 2.
+
+It lives in one event loop. Notices make it quick; a look at the database every second makes it sure.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import Error as DatabaseError
+from django.utils import timezone
+
+from ovd_saas.appcore import dispatch_rows
+from ovd_saas.appcore.dispatch_channel import connect
+from ovd_saas.appcore.dispatch_leases import Leases, settle
+from ovd_saas.appcore.dispatch_process import LiveProcess
+from ovd_saas.appcore.dispatch_run import Loss, Order, Outcome, Run
+from ovd_saas.appcore.dispatch_waits import Waits, final_among
+from ovd_saas.appcore.lanes import LINE_SECONDS, Lane
+from ovd_saas.domain import executions
+from ovd_saas.store import claims
+from ovd_saas.store.claims import Nothing
+from ovd_saas.store.notices import Hub
+from ovd_saas.store.records import Execution
+from ovd_saas.store.threads import Threads
+
+log = structlog.get_logger()
+
+VISIBLE_AFTER = LINE_SECONDS  # seconds; what takes longer is a row that everybody sees
+STOP_SECONDS = 3.0
+_RENEW_SECONDS = 3.0
+_TELL_SECONDS = 0.25
+_LOOK_SECONDS = 1.0
+_REFRESH_SECONDS = 10.0
+_AGAIN_SECONDS = 0.1
+
+
+class Dispatcher:
+    """`waited`: claim only what others have left waiting so long (AppCore's fallback); zero claims at once."""
+
+    def __init__(self, hub: Hub, *, waited: timedelta = timedelta(0), threads: Threads | None = None) -> None:
+        self._hub = hub
+        self._waited = waited
+        self.threads = threads or Threads()
+        self.lanes: dict[int, Lane] = {}
+        self.waits = Waits()
+        self.leases = Leases(self.threads, lambda id_: self.waits.told([id_]), self.condemn)
+        self._stale: set[int] = set()  # applications whose processes may have changed
+        self._is_stale = asyncio.Event()
+        self._everything_is_stale = True
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+
+    async def start(self) -> None:
+        """Afterwards it follows what happens, in tasks of its own."""
+        for work in (self._listen(), self._refresh_forever(), self._look_forever(), self._tell_forever()):
+            self._spawn(work)
+
+    async def stop(self) -> None:
+        """Afterwards nothing is held here: what could not end within some seconds is queued again."""
+        self._is_stopping = True
+        self.waits.dismiss()
+        await self.leases.stop(STOP_SECONDS)
+        for task in [*self._tasks]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for lane in self.lanes.values():
+            for process in [*lane.processes.values()]:
+                process.close()
+        await self.threads.stop()
+
+    async def begin(self, order: Order, release_id: int) -> Run | None:
+        """Start it in a process that is awake and has room, or has within a moment; None: let it be queued.
+
+        Await `first` of the run: its Ending, without a row so far; or None when it has become a row.
+        """
+        lane = self.lanes.get(order.application_id)
+        if lane is None or self._is_stopping:
+            return None
+        process = await lane.seat(order.caller, release_id, LINE_SECONDS)
+        if process is None:
+            return None
+        return self._begin(process, order)
+
+    def visible_after(self, run: Run, seconds: float) -> asyncio.TimerHandle:
+        """After this time it becomes a row that everybody sees, and no longer the business of who brought it."""
+        return asyncio.get_running_loop().call_later(seconds, self.leases.make_visible, run)
+
+    def condemn(self, run: Run, reason: str) -> None:
+        """Have the process of this run killed. What else runs there starts again elsewhere, uncounted."""
+        process = run.process
+        process.give_up(f"Its process was stopped: {reason}", spare=run)
+        self._spawn(self._condemn(process.id, reason))
+
+    def _begin(self, process: LiveProcess, order: Order) -> Run:
+        loop = asyncio.get_running_loop()
+        run = Run(order, process, loop.create_future(), loop.create_future())
+        process.reserved -= 1
+        process.begin(run)
+        return run
+
+    def _settle(self, run: Run, outcome: Outcome) -> None:
+        if isinstance(outcome, Loss):
+            self.leases.make_visible(run)
+        settle(run, outcome)
+
+    def _overdue(self, run: Run, reason: str) -> None:
+        self.condemn(run, reason)
+        settle(run, run.failed("timeout", reason, seconds=run.process.release.timeout))
+
+    def _freed(self, process: LiveProcess) -> None:
+        lane = self.lanes.get(process.application_id)
+        if lane is None:
+            return
+        if process.channel is None and lane.processes.get(process.id) is process:
+            del lane.processes[process.id]
+            self._refresh(process.application_id)
+        lane.serve()
+
+    async def _condemn(self, process_id: UUID, reason: str) -> None:
+        while True:
+            try:
+                await self.threads.call(claims.condemn, process_id, reason)
+                return
+            except DatabaseError as error:
+                log.warning("a process cannot be condemned yet", process=str(process_id), error=str(error).strip())
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    # claims
+
+    def _pump(self, lane: Lane) -> None:
+        if not (lane.is_pumping or self._is_stopping):
+            lane.is_pumping = True
+            self._spawn(self._claim_for(lane))
+
+    async def _claim_for(self, lane: Lane) -> None:
+        pause = 0.0
+        try:
+            while lane.has_queue and not pause and (process := lane.room()):
+                pause = await self._claim(lane, process)
+        finally:
+            lane.is_pumping = False
+            if pause:
+                asyncio.get_running_loop().call_later(pause, lane.serve)
+            else:
+                lane.serve()
+
+    async def _claim(self, lane: Lane, process: LiveProcess) -> float:
+        """One claim; how long to pause before the next one."""
+        lane.has_queue = False  # a notice that comes meanwhile sets it again
+        process.reserved += 1
+        try:
+            claimed = await self.threads.call(claims.claim, process.id, now=timezone.now(), waited=self._waited)
+        except DatabaseError as error:
+            log.warning("cannot claim", application=lane.application_id, error=str(error).strip())
+            claimed = Nothing.BUSY
+        if isinstance(claimed, Execution):
+            lane.has_queue = True
+            order = dispatch_rows.order(claimed)
+            if process.channel is None:
+                process.reserved -= 1
+                await self.threads.call(
+                    claims.give_back, order.id, order.lease, "Its process ended before it began.",
+                    counts=False, now=timezone.now(),
+                )  # fmt: skip
+                return 0.0
+            self.leases.hold(self._begin(process, order))
+            return 0.0
+        process.reserved -= 1
+        if claimed is Nothing.EMPTY:
+            return 0.0
+        lane.has_queue = True
+        if claimed is Nothing.GONE:
+            process.is_open = False
+            self._refresh(lane.application_id)
+            return 0.0
+        return _AGAIN_SECONDS
+
+    # what others tell
+
+    async def _listen(self) -> None:
+        with self._hub.subscribe() as notices:
+            while True:
+                self._heed(await notices.get())
+
+    def _heed(self, notice: dict[str, Any]) -> None:
+        about = notice["about"]
+        if about == "queue" and not self._waited:
+            self._queued(notice["application"])
+        elif about in ("processes", "application"):
+            self._refresh(notice.get("application") or notice["id"])
+        elif about == "execution" and notice["status"] in executions.FINAL:
+            id_ = UUID(notice["id"])
+            self.waits.told([id_])
+            self.leases.on_state(id_, notice["status"])
+        elif about == "reconnected":
+            self._refresh(None)
+
+    def _queued(self, application_id: int) -> None:
+        if (lane := self.lanes.get(application_id)) is not None:
+            lane.has_queue = True
+            lane.serve()
+
+    # what the database says
+
+    def _refresh(self, application_id: int | None) -> None:
+        if application_id is None:
+            self._everything_is_stale = True
+        else:
+            self._stale.add(application_id)
+        self._is_stale.set()
+
+    async def _refresh_forever(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_stale.wait(), _REFRESH_SECONDS)
+            self._is_stale.clear()
+            stale = None if self._everything_is_stale or not self._stale else self._stale
+            self._stale, self._everything_is_stale = set(), False
+            try:
+                rows = await self.threads.call(dispatch_rows.living, stale)
+            except DatabaseError as error:
+                log.warning("cannot look at the processes", error=str(error).strip())
+                await asyncio.sleep(_LOOK_SECONDS)
+                self._refresh(None)
+            else:
+                await self._apply(rows, stale)
+
+    async def _apply(self, rows: list[dispatch_rows.Living], stale: set[int] | None) -> None:
+        there = {row.id: row for row in rows}
+        for application_id in [*self.lanes] if stale is None else stale:
+            lane = self.lanes.get(application_id)
+            for process in [*lane.processes.values()] if lane else []:
+                if process.id not in there and not process.runs:
+                    process.close()
+        for row in rows:
+            lane = self.lanes.setdefault(row.application_id, Lane(row.application_id, self._pump))
+            process = lane.processes.get(row.id)
+            if process is not None:
+                process.is_open = process.is_open and row.is_open
+            elif row.is_open:
+                await self._meet(lane, row)
+        for lane in [lane for lane in self.lanes.values() if not lane.processes and not lane.has_line]:
+            del self.lanes[lane.application_id]
+
+    async def _meet(self, lane: Lane, row: dispatch_rows.Living) -> None:
+        process = LiveProcess(
+            id=row.id,
+            application_id=row.application_id,
+            release=row.release,
+            address=row.address,
+            concurrency=row.concurrency,
+            hardware=row.hardware,
+            settle=self._settle,
+            freed=self._freed,
+            overdue=self._overdue,
+        )
+        try:
+            process.channel = await connect(row.address, process.on_frame, process.on_lost)
+        except OSError as error:
+            log.info("a process does not answer", process=str(row.id), error=str(error))
+            return
+        lane.processes[row.id] = process
+        lane.has_queue = True
+        lane.serve()
+
+    async def _look_forever(self) -> None:
+        loop = asyncio.get_running_loop()
+        renew_at = loop.time()
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            try:
+                if loop.time() >= renew_at:
+                    await self.leases.renew()
+                    renew_at = loop.time() + _RENEW_SECONDS - _LOOK_SECONDS / 2
+                await self._look()
+            except DatabaseError as error:
+                log.warning("cannot look at the database", error=str(error).strip())
+
+    async def _look(self) -> None:
+        if ids := self.waits.ids:
+            self.waits.told(await self.threads.call(final_among, ids))
+        if ids := [lane.application_id for lane in self.lanes.values() if lane.room() and not lane.is_pumping]:
+            before = timezone.now() - self._waited
+            for application_id in await self.threads.call(dispatch_rows.queued_among, ids, before=before):
+                self._queued(application_id)
+
+    async def _tell_forever(self) -> None:
+        while True:
+            await asyncio.sleep(_TELL_SECONDS)
+            with contextlib.suppress(DatabaseError):
+                await self.leases.tell()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a task of the dispatcher failed", exc_info=error)

@@ -1,0 +1,233 @@
+"""Leases held here: every run that has a row, from then on to its end. Floor 2.
+
+A result reaches the database or is refused there; while the database is away it is tried again. What is lost is given
+back. Nothing is dropped silently.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from ovd_saas.appcore.dispatch_outputs import UnknownFile
+from ovd_saas.appcore.dispatch_run import Ending, Loss, Outcome, Run
+from ovd_saas.domain import executions
+from ovd_saas.store import claims
+from ovd_saas.store.records import Execution
+from ovd_saas.store.threads import Threads
+
+log = structlog.get_logger()
+AWAY = (OperationalError, InterfaceError)  # the database cannot be reached, or not now
+
+PATIENCE_SECONDS = 5.0  # for a row that cannot be written, before the request is refused
+_PAUSE_SECONDS = 0.25
+_CANCEL_SECONDS = 1.0  # for a cancelled run to stop by itself
+
+
+class Unavailable(Exception):
+    """The database was away too long for an execution that had no row yet."""
+
+
+class Leases:
+    """`on_final` hears of each execution that ended here."""
+
+    def __init__(self, threads: Threads, on_final: Callable[[UUID], None], condemn: Callable[[Run, str], None]) -> None:
+        self._threads = threads
+        self._on_final = on_final
+        self._condemn = condemn
+        self._telling = asyncio.Lock()  # happenings of an execution are written in order
+        self._drivers: set[asyncio.Task[None]] = set()
+        self.runs: dict[UUID, Run] = {}
+
+    def hold(self, run: Run) -> None:
+        """From now on this run is seen through here; its row says `running` under the lease in its order."""
+        run.is_visible = True
+        self._drive(run, self._see_through(run))
+
+    def make_visible(self, run: Run) -> None:
+        """A run without a row gets one; whoever waits for `first` hears None, or Unavailable."""
+        if not run.is_visible and not run.is_settled:
+            run.is_visible = True
+            self._drive(run, self._insert_and_see_through(run))
+
+    def on_state(self, id_: UUID, state: str) -> None:
+        """It is not ours any more: stop it. A person's cancel is enforced, whatever the process thinks."""
+        run = self.runs.get(id_)
+        if run is None or run.outcome.done():
+            return
+        run.process.cancel(run)
+        if state == "cancelled":
+            asyncio.get_running_loop().call_later(_CANCEL_SECONDS, self._enforce, run)
+
+    async def renew(self) -> None:
+        """Raises django.db.Error."""
+        held = {run.id: run.order.lease for run in self.runs.values()}
+        if held:
+            for id_, state in (await self._threads.call(claims.renew, held, now=timezone.now())).items():
+                self.on_state(id_, state)
+
+    async def tell(self) -> None:
+        """What happened since the last time, for those who watch. Raises django.db.Error."""
+        async with self._telling:
+            told = [(run, run.happenings) for run in self.runs.values() if run.happenings]
+            for run, happenings in told:
+                run.happenings = []
+                await _complete(run, happenings)
+            if not told:
+                return
+            try:
+                everything = [happening for _, some in told for happening in some]
+                await self._threads.call(claims.tell, everything)
+            except DatabaseError:
+                for run, happenings in told:
+                    run.happenings = happenings + run.happenings
+                raise
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Afterwards what could not end in time is queued again, and nothing is held."""
+        if self._drivers:
+            await asyncio.wait(self._drivers, timeout=grace_seconds)
+        for run in [*self.runs.values()]:
+            run.process.cancel(run)
+            settle(run, Loss("The server that attended to it was stopped.", counts=False))
+        if self._drivers:
+            await asyncio.wait(self._drivers, timeout=grace_seconds)
+        for driver in self._drivers:
+            driver.cancel()
+
+    def _enforce(self, run: Run) -> None:
+        if run.wire in run.process.runs:
+            self._condemn(run, "The execution it worked on was cancelled and did not stop.")
+
+    def _drive(self, run: Run, work: Coroutine[Any, Any, None]) -> None:
+        driver = asyncio.create_task(work)
+        self._drivers.add(driver)
+        driver.add_done_callback(self._drivers.discard)
+
+    async def _insert_and_see_through(self, run: Run) -> None:
+        order = run.order
+        order.lease, order.attempts = 1, 1
+        row = _row(run)
+        until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        while True:
+            try:
+                await self._threads.call(claims.insert_running, row, now=timezone.now())
+                break
+            except AWAY as error:
+                log.warning("an execution waits for the database", execution=str(run.id), error=str(error).strip())
+                if asyncio.get_running_loop().time() > until:
+                    run.first.set_exception(Unavailable("The database cannot be reached."))
+                    run.process.cancel(run)
+                    return
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except DatabaseError as error:
+                run.first.set_exception(error)
+                run.process.cancel(run)
+                return
+        if not run.first.done():
+            run.first.set_result(None)
+        await self._see_through(run)
+
+    async def _see_through(self, run: Run) -> None:
+        self.runs[run.id] = run
+        try:
+            outcome = await run.outcome
+            await self._settle(run, outcome)
+        finally:
+            run.is_over = True
+            self.runs.pop(run.id, None)
+        self._on_final(run.id)
+
+    async def _settle(self, run: Run, outcome: Outcome) -> None:
+        while True:
+            try:
+                if isinstance(outcome, Ending):
+                    await self._finish(run, outcome)
+                else:
+                    await self._give_back(run, outcome)
+                return
+            except AWAY as error:
+                log.warning("an outcome waits for the database", execution=str(run.id), error=str(error).strip())
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except DatabaseError as error:
+                log.exception("an outcome cannot be archived", execution=str(run.id))
+                if not isinstance(outcome, Ending) or outcome.result.event == executions.FAIL:
+                    return  # its lease runs out, and the reaper takes over
+                outcome = run.failed("storage", f"The outcome could not be archived: {error}")
+
+    async def _finish(self, run: Run, ending: Ending) -> None:
+        async with self._telling:
+            last, run.happenings = run.happenings, []
+            await _complete(run, last)
+            try:
+                finishing = self._threads.call(
+                    claims.finish, run.id, run.order.lease, ending.result, now=ending.at, last=last
+                )
+                if not await finishing:
+                    log.info("a late result was dropped", execution=str(run.id), lease=run.order.lease)
+            except DatabaseError:
+                run.happenings = last + run.happenings
+                raise
+
+    async def _give_back(self, run: Run, loss: Loss) -> None:
+        counts, reason = loss.counts, loss.reason
+        if counts is None:
+            condemned = await self._threads.call(claims.why_condemned, run.process.id)
+            counts, reason = not condemned, condemned or reason
+        await self._threads.call(claims.give_back, run.id, run.order.lease, reason, counts=counts, now=timezone.now())
+
+
+def settle(run: Run, outcome: Outcome) -> None:
+    """Give a run its outcome; the first one counts. A run without a row hands its ending to who brought it."""
+    if run.is_settled:
+        return
+    run.is_settled = True
+    if run.is_visible:
+        run.outcome.set_result(outcome)
+    elif isinstance(outcome, Ending):
+        run.first.set_result(outcome)
+    else:
+        raise AssertionError("A lost run needs a row first.")
+
+
+async def _complete(run: Run, happenings: list[claims.Happening]) -> None:
+    """Files in streamed outputs become durable before they are told; one that did not come is not told."""
+    if run.files is None:
+        return
+    for happening in [happening for happening in happenings if happening.kind == "output"]:
+        place = happenings.index(happening)
+        try:
+            value = await run.files.canonical(happening.body["value"])
+        except (UnknownFile, OSError):
+            del happenings[place]
+        else:
+            happenings[place] = replace(happening, body={**happening.body, "value": value})
+
+
+def _row(run: Run) -> Execution:
+    order = run.order
+    return Execution(
+        id=order.id,
+        application_id=order.application_id,
+        release_id=run.process.release.id,
+        process=run.process.id,
+        inputs=order.inputs,
+        seed=order.seed,
+        digests=run.digests(),
+        hardware=run.process.hardware,
+        created_at=order.created_at,
+        started_at=run.sent_at,
+        deadline_at=order.deadline_at,
+        caller=order.caller,
+        created_by_id=order.by_id,
+        cause=order.cause,
+        request_digest=order.request_digest,
+        attempts=order.attempts,
+        lease=order.lease,
+    )

@@ -1,0 +1,193 @@
+"""A live process: its channel, what runs in it, and how many more it takes. Floor 2."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from ovd.protocol import ProtocolError
+from ovd_saas.appcore import dispatch_inputs
+from ovd_saas.appcore.dispatch_channel import Channel, ChannelLost
+from ovd_saas.appcore.dispatch_run import Loss, Outcome, Run, stored
+from ovd_saas.files import Missing
+
+START_SLACK_SECONDS = 30.0  # beyond its time limit, for an execution that the process does not even begin
+
+
+@dataclass(frozen=True)
+class ServedRelease:
+    """What running an execution needs to know of its release."""
+
+    id: int
+    number: int
+    digest: str
+    environment: str
+    timeout: float | None  # seconds
+    file_inputs: frozenset[str]
+
+
+@dataclass(eq=False)
+class LiveProcess:
+    """`settle` gets each outcome once; `is_open` says whether it takes more work."""
+
+    id: UUID
+    application_id: int
+    release: ServedRelease
+    address: str
+    concurrency: int
+    hardware: dict[str, Any]
+    settle: Callable[[Run, Outcome], None]
+    freed: Callable[["LiveProcess"], None]  # it has room again, or is gone
+    overdue: Callable[[Run, str], None]  # a run took too long
+    is_open: bool = True
+    reserved: int = 0  # seats kept for claims under way
+    channel: Channel | None = None
+    runs: dict[str, Run] = field(default_factory=dict)  # in the process, also when nobody wants their result any more
+    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    @property
+    def has_room(self) -> bool:
+        return self.is_open and self.channel is not None and len(self.runs) + self.reserved < self.concurrency
+
+    def begin(self, run: Run) -> None:
+        """Send it. Its outcome comes through `settle`, whatever happens."""
+        self.runs[run.wire] = run
+        limit = self.release.timeout
+        if limit is not None:
+            why = f"The process did not begin it within {limit + START_SLACK_SECONDS:g} seconds."
+            loop = asyncio.get_running_loop()
+            run.timer = loop.call_later(limit + START_SLACK_SECONDS, self.overdue, run, why)
+        files = self.release.file_inputs and dispatch_inputs.files_of(run.order.inputs, self.release.file_inputs)
+        if files:
+            self._spawn(self._begin_with_files(run, files))
+        else:
+            self._execute(run, run.order.inputs)
+
+    def cancel(self, run: Run) -> None:
+        """Ask the process to stop it; it may not listen."""
+        if self.channel is not None and run.wire in self.runs:
+            self.channel.send({"type": "cancel", "id": run.wire})
+
+    def give_up(self, reason: str, *, spare: Run | None = None) -> None:
+        """It is to be killed: no more work, and what runs there, but `spare`, is lost at no fault of its own."""
+        self.is_open = False
+        for run in [*self.runs.values()]:
+            if run is not spare:
+                self.settle(run, Loss(reason, counts=False))
+
+    def on_lost(self, reason: str) -> None:
+        self.is_open = False
+        self.channel = None
+        runs, self.runs = self.runs, {}
+        for run in runs.values():
+            self._stop_timer(run)
+            self.settle(run, Loss(reason, counts=None))
+            self._spawn(_drop_files(run))
+        self.freed(self)
+
+    def close(self) -> None:
+        """Hang up; the process does not mind."""
+        self.is_open = False
+        if self.channel is not None:
+            self.channel.close()
+            self.on_lost("The connection to its process was closed.")
+
+    def on_frame(self, header: dict[str, Any], body: bytes) -> None:
+        run = self.runs.get(header.get("id", ""))
+        if run is None:
+            return  # of somebody else's, or of a run that was given up
+        kind = header["type"]
+        if kind == "started":
+            self._started(run)
+        elif kind == "progress":
+            run.on_progress(header)
+        elif kind == "log":
+            run.on_log(header)
+        elif kind == "output":
+            run.on_output(header)
+        elif kind == "file":
+            run.on_file(header, body)
+        elif kind in ("result", "rejected", "failed", "refused"):
+            self._answered(run, header)
+
+    def _started(self, run: Run) -> None:
+        self._stop_timer(run)
+        limit = self.release.timeout
+        if limit is not None:
+            why = f"It took longer than its limit of {limit:g} seconds."
+            run.timer = asyncio.get_running_loop().call_later(limit, self.overdue, run, why)
+
+    def _answered(self, run: Run, header: dict[str, Any]) -> None:
+        self._stop_timer(run)
+        kind, seconds = header["type"], header.get("seconds")
+        if kind == "result" and run.files is not None:
+            self._spawn(self._answered_with_files(run, header))
+            return
+        self._release(run)
+        if kind == "result":
+            self.settle(run, run.succeeded(header.get("outputs") or {}, seconds))
+        elif kind == "rejected":
+            self.settle(run, run.rejected(header.get("message"), seconds))
+        elif kind == "refused":
+            self.settle(run, Loss(f"The process did not take it: {header.get('reason')}", counts=False))
+        else:
+            message, traceback = header.get("message"), header.get("traceback")
+            ending = run.failed(header.get("code") or "exception", message, traceback=traceback, seconds=seconds)
+            self.settle(run, ending)
+
+    async def _answered_with_files(self, run: Run, header: dict[str, Any]) -> None:
+        ending = await stored(run, header)
+        self._release(run)
+        self.settle(run, ending)
+        await _drop_files(run)
+
+    async def _begin_with_files(self, run: Run, files: dict[str, Any]) -> None:
+        channel = self.channel
+        if channel is None:
+            return
+        try:
+            inputs = await dispatch_inputs.send(channel, run.wire, run.order.inputs, files)
+        except ChannelLost:
+            return  # on_lost has settled it
+        except (Missing, OSError) as error:
+            self._release(run)
+            self.settle(run, run.failed("input", f"An input file could not be read: {error}"))
+        else:
+            self._execute(run, inputs)
+
+    def _execute(self, run: Run, inputs: dict[str, Any]) -> None:
+        if self.channel is None:
+            return
+        frame = {
+            "type": "execute",
+            "id": run.wire,
+            "inputs": inputs,
+            "seed": run.order.seed,
+            "timeout": self.release.timeout,
+        }
+        try:
+            self.channel.send(frame)
+        except (ProtocolError, ValueError) as error:
+            self._release(run)
+            self.settle(run, run.failed("input", f"The inputs cannot be sent to a process: {error}"))
+
+    def _release(self, run: Run) -> None:
+        self._stop_timer(run)
+        if self.runs.pop(run.wire, None) is not None:
+            self.freed(self)
+
+    def _stop_timer(self, run: Run) -> None:
+        if run.timer is not None:
+            run.timer.cancel()
+            run.timer = None
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _drop_files(run: Run) -> None:
+    if run.files is not None:
+        await run.files.drop()

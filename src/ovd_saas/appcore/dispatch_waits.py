@@ -1,0 +1,50 @@
+"""Waits: those who hold a request until its execution has a final state. Floor 2."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from uuid import UUID
+
+from ovd_saas.domain import executions
+from ovd_saas.store.records import Execution
+
+
+class Waits:
+    """Told by notices and by runs that end here; `ids` are asked of the database now and then, in case one got lost."""
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[UUID, set[asyncio.Future[bool]]] = defaultdict(set)
+
+    @property
+    def ids(self) -> list[UUID]:
+        return list(self._waiting)
+
+    def begin(self, id_: UUID) -> "asyncio.Future[bool]":
+        """A future that is True when the execution is final; give it to `end` afterwards."""
+        waiting: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting[id_].add(waiting)
+        return waiting
+
+    def end(self, id_: UUID, waiting: "asyncio.Future[bool]") -> None:
+        waiting.cancel()
+        if (others := self._waiting.get(id_)) is not None:
+            others.discard(waiting)
+            if not others:
+                del self._waiting[id_]
+
+    def told(self, ids: Iterable[UUID]) -> None:
+        """These are final."""
+        for id_ in ids:
+            for waiting in self._waiting.get(id_, ()):
+                if not waiting.done():
+                    waiting.set_result(True)
+
+    def dismiss(self) -> None:
+        """Nobody waits any longer: the server is stopping."""
+        for waiting in [one for some in self._waiting.values() for one in some]:
+            if not waiting.done():
+                waiting.set_result(False)
+
+
+def final_among(ids: list[UUID]) -> list[UUID]:
+    return list(Execution.objects.filter(pk__in=ids, status__in=executions.FINAL).values_list("pk", flat=True))

@@ -1,0 +1,92 @@
+"""The gateway: executions on bare ASGI, all else to Django; and what runs beside them in a web process. Floor 3."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from ovd_saas.appcore.dispatch import Dispatcher
+from ovd_saas.gateway.answers import Send
+from ovd_saas.gateway.bodies import Disconnected, Receive
+from ovd_saas.gateway.executions import Executions
+from ovd_saas.store import notices
+from ovd_saas.store.journal import Journal
+
+log = structlog.get_logger()
+
+Scope = dict[str, Any]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_ADDRESS = re.compile(r"/api/v1/applications/([a-z0-9-]+)/([a-z0-9-]+)/executions")
+
+
+class Gateway:
+    """An ASGI application; its lifespan starts and stops the hub of notices, the journal and the dispatcher."""
+
+    def __init__(self, django: Any) -> None:
+        self._django: Application = django
+        self._executions: Executions | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith("/executions"):
+            await self._route(scope, receive, send)
+        else:
+            await self._django(scope, receive, send)
+
+    def begin_stop(self) -> None:
+        """Requests that wait are answered now (202), so that stopping takes no longer. From any thread or signal."""
+        if self._loop is not None and self._dispatcher is not None:
+            self._loop.call_soon_threadsafe(self._dispatcher.waits.dismiss)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = _ADDRESS.fullmatch(scope["path"])
+        if address is None or self._executions is None:
+            await self._django(scope, receive, send)
+            return
+        try:
+            answer = await self._executions.answer(scope, receive, address[1], address[2])
+        except Disconnected:
+            return  # nobody is there to be answered; what was begun goes on
+        await answer.send(send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        hub = notices.hub()
+        journal = Journal(notices.database_address())
+        dispatcher = Dispatcher(hub)
+        executions = Executions(dispatcher, journal)
+        hub.start()
+        journal.start()
+        await dispatcher.start()
+        following = asyncio.create_task(_follow(hub, executions))
+        self._executions, self._dispatcher, self._loop = executions, dispatcher, asyncio.get_running_loop()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._executions = None
+        following.cancel()
+        await dispatcher.stop()
+        await journal.stop()
+        await hub.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _follow(hub: notices.Hub, executions: Executions) -> None:
+    """What is kept in memory is forgotten as soon as it changed."""
+    with hub.subscribe() as changes:
+        while True:
+            notice = await changes.get()
+            about = notice["about"]
+            if about in ("access", "reconnected"):
+                executions.callers.forget()
+            if about == "reconnected":
+                executions.catalogue.forget()
+            elif about == "application":
+                executions.catalogue.forget(notice["id"])
+            elif about == "release":
+                executions.catalogue.forget(notice["application"])

@@ -1,0 +1,245 @@
+"""Executions: POST A/executions, the hot path. Reads the request, has it executed, answers. Floor 3.
+
+Warm: the process is awake and has room. Frames go straight to it, the finished row goes to the journal, and only then
+the client is answered. Otherwise a queued row comes first, and the client waits for it as long as it likes.
+"""
+
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import Error as DatabaseError
+from django.utils import timezone
+
+from ovd_saas.appcore import access, execution_view, executions
+from ovd_saas.appcore.access import Caller
+from ovd_saas.appcore.dispatch import VISIBLE_AFTER, Dispatcher
+from ovd_saas.appcore.dispatch_leases import Unavailable as NoRow
+from ovd_saas.appcore.dispatch_run import Ending, Order, Run
+from ovd_saas.appcore.refusals import Forbidden, NotFound, Refusal
+from ovd_saas.domain import executions as states
+from ovd_saas.domain.executions import EXECUTION
+from ovd_saas.gateway import answers
+from ovd_saas.gateway.answers import Answer
+from ovd_saas.gateway.bodies import LARGEST_SEED, Disconnected, Receive
+from ovd_saas.gateway.callers import Callers
+from ovd_saas.gateway.catalogue import Catalogue, Entry
+from ovd_saas.gateway.checking import Checked, checked
+from ovd_saas.gateway.holding import Holding, hold
+from ovd_saas.gateway.preferences import Preferences, idempotency_key, preferences
+from ovd_saas.gateway.refusals import Down
+from ovd_saas.store.journal import FinishedExecution, Journal, Unavailable, Unstorable
+from ovd_saas.store.queries import applications
+from ovd_saas.store.queries import executions as queries
+
+log = structlog.get_logger()
+RETRY_SECONDS = 2
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request, understood."""
+
+    entry: Entry
+    caller: Caller
+    wanted: Checked
+    preferences: Preferences
+    key: str | None
+    id: UUID
+    now: datetime
+    until: float  # time.monotonic() at which the client is answered, finished or not
+
+
+class Executions:
+    """The operation. `answer` never raises anything but Disconnected."""
+
+    def __init__(self, dispatcher: Dispatcher, journal: Journal) -> None:
+        self._dispatcher = dispatcher
+        self._journal = journal
+        self._holding = Holding(dispatcher.waits)
+        self.callers = Callers(dispatcher.threads)
+        self.catalogue = Catalogue(dispatcher.threads)
+
+    async def answer(self, scope: dict[str, Any], receive: Receive, organisation: str, name: str) -> Answer:
+        try:
+            asked = await self._understand(scope, receive, organisation, name)
+            return await self._execute(asked, receive)
+        except Refusal as refusal:
+            return answers.of_refusal(refusal)
+        except Disconnected:
+            raise
+        except (DatabaseError, Unavailable, NoRow) as error:
+            log.warning("an execution was refused", application=f"{organisation}/{name}", error=str(error).strip())
+            return answers.of_refusal(
+                Down("The database cannot be reached; nothing was archived.", retry_after_seconds=RETRY_SECONDS)
+            )
+        except Exception:
+            log.exception("a request failed", application=f"{organisation}/{name}")
+            return answers.of_surprise()
+
+    async def _understand(self, scope: dict[str, Any], receive: Receive, organisation: str, name: str) -> Asked:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        began = time.monotonic()
+        now = timezone.now()
+        caller = await self.callers.identify(scope, headers)
+        entry = await self.catalogue.find(organisation, name)
+        if entry is None or not access.may(caller, access.SEE, entry.organisation):
+            raise NotFound(f"There is no application {organisation}/{name}, or it is not yours.")
+        if not access.may(caller, access.EXECUTE, entry.organisation):
+            raise Forbidden(f"You may see {entry.address}, but not execute it.")
+        wishes = preferences(headers)
+        key = idempotency_key(headers)
+        if entry.release is None:
+            await self._dispatcher.threads.call(_check_accepting, entry)
+        wanted = await checked(entry, headers, receive, now)
+        return Asked(entry, caller, wanted, wishes, key, executions.new_id(), now, began + wishes.wait)
+
+    async def _execute(self, asked: Asked, receive: Receive) -> Answer:
+        if asked.key is None and asked.preferences.wait > 0 and asked.entry.is_accepting:
+            run = await self._begin(asked)
+            if run is not None:
+                return await self._attend(asked, run, receive)
+        return await self._queue(asked, receive)
+
+    async def _begin(self, asked: Asked) -> Run | None:
+        assert asked.entry.release is not None
+        order = Order(
+            id=asked.id,
+            application_id=asked.entry.application_id,
+            inputs=asked.wanted.inputs,
+            input_digest=asked.wanted.input_digest,
+            seed=_seed(asked),
+            created_at=asked.now,
+            deadline_at=asked.wanted.deadline_at,
+            caller=asked.caller.key,
+            by_id=asked.caller.user_id,
+            cause=CAUSE,
+            request_digest="",
+        )
+        return await self._dispatcher.begin(order, asked.entry.release.id)
+
+    async def _attend(self, asked: Asked, run: Run, receive: Receive) -> Answer:
+        """A warm run: mostly it ends within a moment."""
+        visible = self._dispatcher.visible_after(run, VISIBLE_AFTER)
+        try:
+            ending = await run.first
+        finally:
+            visible.cancel()
+        if ending is None:
+            return await self._wait_for(asked, run, receive)
+        row = finished(run, ending)
+        try:
+            await self._journal.record(row)
+        except Unstorable as error:
+            raise Down(f"The result could not be archived: {error}") from error
+        return self._say(201, row, asked, run.process.release.number)
+
+    async def _wait_for(self, asked: Asked, run: Run, receive: Receive) -> Answer:
+        with self._holding.waiting(run.id) as waiting:
+            if not run.is_over:
+                await hold(waiting, asked.until - time.monotonic(), receive)
+        return await self._read(asked, run.id)
+
+    async def _queue(self, asked: Asked, receive: Receive) -> Answer:
+        if asked.preferences.wait <= 0:
+            execution_id, _ = await self._dispatcher.threads.call(_submit, asked)
+            return await self._read(asked, execution_id)
+        with self._holding.place(asked.entry.application_id), self._holding.waiting(asked.id) as waiting:
+            execution_id, is_new = await self._dispatcher.threads.call(_submit, asked)
+            if is_new:
+                await hold(waiting, asked.until - time.monotonic(), receive)
+            else:
+                await self._wait_for_earlier(asked, execution_id, receive)
+        return await self._read(asked, execution_id)
+
+    async def _wait_for_earlier(self, asked: Asked, id_: UUID, receive: Receive) -> None:
+        with self._holding.waiting(id_) as waiting:
+            execution = await self._dispatcher.threads.call(queries.by_id, id_)
+            if execution is not None and execution.status not in states.FINAL:
+                await hold(waiting, asked.until - time.monotonic(), receive)
+
+    async def _read(self, asked: Asked, id_: UUID) -> Answer:
+        view = await self._dispatcher.threads.call(_view, id_)
+        status = 201 if view["status"] in states.FINAL else 202
+        return answers.of_execution(status, view, execution_view.address(id_), asked.preferences.applied)
+
+    def _say(self, status: int, row: FinishedExecution, asked: Asked, release: int) -> Answer:
+        view = execution_view.view(row, application=asked.entry.address, release=release)
+        return answers.of_execution(status, view, execution_view.address(row.id), asked.preferences.applied)
+
+
+CAUSE = {"kind": "api"}
+
+
+def _seed(asked: Asked) -> int:
+    """The client's, else one that the platform chooses; recorded either way."""
+    return asked.wanted.seed if asked.wanted.seed is not None else secrets.randbelow(LARGEST_SEED + 1)
+
+
+def _submit(asked: Asked) -> tuple[UUID, bool]:
+    application = applications.by_address(*asked.entry.address.split("/"))
+    if application is None:
+        raise NotFound(f"There is no application {asked.entry.address} any more.")
+    execution, is_new = executions.submit(
+        application=application,
+        inputs=asked.wanted.inputs,
+        seed=_seed(asked),
+        deadline_at=asked.wanted.deadline_at,
+        caller=asked.caller.key,
+        by_id=asked.caller.user_id,
+        cause=CAUSE,
+        idempotency_key=asked.key,
+        request_digest=asked.wanted.request_digest(asked.entry.address) if asked.key else "",
+        now=asked.now,
+        id_=asked.id,
+    )
+    return execution.pk, is_new
+
+
+def _check_accepting(entry: Entry) -> None:
+    """Raises what `submit` would: there is no release to check the inputs against."""
+    application = applications.by_address(*entry.address.split("/"))
+    if application is None:
+        raise NotFound(f"There is no application {entry.address} any more.")
+    executions.check_accepting(application, now=timezone.now())
+    raise executions.NotAccepting(f"Application {entry.address} has just got a release. Send it again.")
+
+
+def _view(id_: UUID) -> dict[str, Any]:
+    execution = queries.by_id(id_)
+    if execution is None:
+        raise NotFound(f"Execution {id_} was removed while it was waited for.")
+    return execution_view.of_record(execution, queue_position=queries.position(execution))
+
+
+def finished(run: Run, ending: Ending) -> FinishedExecution:
+    """The row of a run that never had one."""
+    order, result, process = run.order, ending.result, run.process
+    return FinishedExecution(
+        id=order.id,
+        application_id=order.application_id,
+        release_id=process.release.id,
+        process=process.id,
+        status=EXECUTION.follow(states.RUNNING, result.event),
+        inputs=order.inputs,
+        outputs=result.outputs,
+        error=result.error,
+        log=result.log,
+        seed=order.seed,
+        progress=result.progress,
+        digests=result.digests,
+        hardware=result.hardware,
+        created_at=order.created_at,
+        started_at=run.sent_at,
+        finished_at=ending.at,
+        deadline_at=order.deadline_at,
+        seconds=result.seconds,
+        caller=order.caller,
+        created_by_id=order.by_id,
+        cause=order.cause,
+        request_digest=order.request_digest,
+    )

@@ -17,7 +17,7 @@ from ovd.context import Cancelled, Context
 from ovd.data import File
 from ovd.loading import Loaded
 from ovd.protocol import CHUNK, ProtocolError
-from ovd.tracebacks import author_traceback, message_of, storable
+from ovd.tracebacks import author_line, author_traceback, message_of, storable
 
 Send = Callable[[Dict[str, Any], bytes], None]  # may raise ProtocolError or ValueError for what is no frame
 _LONGEST_LINE = 64 * 1024  # characters
@@ -146,7 +146,10 @@ class Execution:
         except Rejected as rejection:
             return self._ended_early() or {"type": "rejected", "message": storable(str(rejection)[:10_000])}
         except OutputError as error:
-            return self._ended_early() or self._failed("output", storable(str(error)[:10_000]))
+            in_their_code = author_line(error, self._loaded.folder)[0]
+            return self._ended_early() or self._failed(
+                "output", storable(str(error)[:10_000]), error if in_their_code else None
+            )
         except Failed as error:
             return self._ended_early() or self._failed("exception", storable(str(error)[:10_000]))
         except Cancelled:

@@ -7,7 +7,7 @@ import typing
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Type
 
-from ovd import values
+from ovd import undeclared, values
 from ovd.app import App, Outputs
 from ovd.context import Context
 from ovd.data import File, Image, Series, Table
@@ -178,6 +178,7 @@ class _Reading:
         for name, value in vars(outputs).items():
             if isinstance(value, Field) and name not in hints:
                 self.complain(outputs, name, f'Output "{name}" has no type.', f"Write {name}: type = {value.kind}(…).")
+        self.problems.extend(undeclared.find(outputs))
         if not hints and not self.problems:
             self.complain(outputs, outputs.__name__, "The class declares no output.", "Write name: type lines in it.")
         return found

@@ -205,7 +205,7 @@ def _inside(folder: Path) -> Iterator[None]:
 def _tagged(execution: Execution) -> Iterator[None]:
     """What is printed meanwhile belongs to the log of the execution."""
     before = sys.stdout, sys.stderr
-    quiet = Path(os.devnull).open("w", encoding="utf-8")
+    quiet = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     sys.stdout = streams.TaggedStream("stdout", quiet, lambda: execution)
     sys.stderr = streams.TaggedStream("stderr", quiet, lambda: execution)
     token = streams.current.set(execution)

@@ -26,7 +26,7 @@ CREDIT = (
 LICENCE = "BSD-3-Clause (river)"
 CUTS = {
     "two-weeks": ("Two ordinary weeks in April", "2022-04-06T00:00", "2022-04-19T23:00", {"horizon": 48}),
-    "interruption": ("Two falls and a peak in March and April", "2022-03-20T11:00", "2022-04-05T23:00", {}),
+    "interruption": ("Three weeks with two falls and a peak", "2022-03-20T11:00", "2022-04-09T23:00", {}),
     "gaps": ("Long gaps and a fall in April", "2022-04-16T00:00", "2022-04-28T12:00", {"level": 80}),
     "two-days": ("Just two days", "2022-05-06T00:00", "2022-05-07T23:00", {"horizon": 12}),
 }  # name: title, first and last hour on the clock of the data, other inputs

@@ -6,6 +6,7 @@ repeated until the process has ended.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ovd_saas.domain import health as healths
@@ -61,8 +62,13 @@ RETIRED = "retired"  # code of FailQueued: nothing will ever start again
 
 def plan(desired: Desired, observed: Observed, *, now: datetime) -> tuple[Action, ...]:
     """What to do now, in this order; empty when all is as wanted or only time or a process moves it on."""
+    stuck = frozenset(p.id for p in observed.processes if _is_stuck(p, desired, now))
+    observed = replace(
+        observed,
+        processes=tuple(replace(p, condemned=True) if p.id in stuck else p for p in observed.processes),
+    )
     return (
-        *_lost_and_condemned(desired, observed, now),
+        *_lost_and_condemned(desired, observed, stuck),
         *_learning(desired, observed),
         *_service(desired, observed, now),
         *_health(desired, observed),
@@ -70,16 +76,16 @@ def plan(desired: Desired, observed: Observed, *, now: datetime) -> tuple[Action
     )
 
 
-def _lost_and_condemned(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
+def _lost_and_condemned(desired: Desired, observed: Observed, stuck: frozenset[str]) -> Iterator[Action]:
     for process in observed.processes:
         if process.state == states.ENDED:
             continue
         if process.lost:
             yield ForgetProcess(process.id, "Its runner no longer knows it.")
+        elif process.id in stuck and observed.runner_up:
+            yield KillProcess(process.id, f"It was not ready within {desired.start_within:g} seconds.")
         elif process.condemned and observed.runner_up:
             yield KillProcess(process.id, "A person or a deadline wants it ended.")
-        elif _is_stuck(process, desired, now) and observed.runner_up:
-            yield KillProcess(process.id, f"It was not ready within {desired.start_within:g} seconds.")
 
 
 def _is_stuck(process: ProcessFacts, desired: Desired, now: datetime) -> bool:

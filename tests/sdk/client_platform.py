@@ -54,12 +54,21 @@ SCHEMA: dict[str, Any] = {
 }
 
 
+EXECUTION_EVENTS: list[tuple[str, Any]] = [
+    ("status", {"status": "running"}),
+    ("log", {"stream": "stdout", "text": "one\u2028line\n"}),
+    ("progress", {"fraction": 0.5, "message": ""}),
+    ("log", {"stream": "stdout", "text": "two\n"}),
+    ("done", {"status": "succeeded"}),
+]
+
+
 class Platform:
     """What the tests set before, and look at after."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.organisations = [{"name": "acme", "role": "author"}]
+        self.organisations = [{"slug": "acme", "title": "Acme", "role": "author"}]
         self.next_failures: list[str] = []  # "503", "429:0" (Retry-After), "500", "drop" (done, but not answered)
         self.looks_until_done = 0  # GETs of an execution until it is finished
         self.outcome = "succeeded"
@@ -70,8 +79,8 @@ class Platform:
         self.keys: dict[str, str] = {}  # Idempotency-Key → execution
         self.files: dict[str, bytes] = {}
         self.archives: list[list[str]] = []  # names in each pushed archive
-        self.build_looks = 0
-        self.lock = threading.Lock()
+        self.falls_silent = False  # a stream stays open after its events, until `may_end`
+        self.may_end = threading.Event()
 
     def count(self, method: str, ending: str) -> int:
         return sum(1 for asked, path, _ in self.requests if asked == method and path.endswith(ending))
@@ -110,8 +119,7 @@ class Door(BaseHTTPRequestHandler):
             problem = {"status": int(status), "code": "failure", "detail": f"Told to answer {status}."}
             return self._answer(int(status), problem, extra)
         try:
-            with platform.lock:
-                status, document = self._route(method, path.removeprefix("/api/v1"), body)
+            status, document = self._route(method, path.removeprefix("/api/v1"), body)
         except Problem as problem:
             status, document = problem.status, problem.body
         if failure == "drop":
@@ -136,7 +144,10 @@ class Door(BaseHTTPRequestHandler):
             raise Problem(401, "unauthenticated", "This token is not known.")
         match method, [unquote(part) for part in path.strip("/").split("/")]:
             case "GET", ["me"]:
-                return 200, {"user": {"name": "ada"}, "organisations": platform.organisations}
+                return 200, {
+                    "user": {"username": "ada", "name": "", "is_staff": False},
+                    "organisations": platform.organisations,
+                }
             case "GET", ["applications"]:
                 return self._page(parse_qs(urlsplit(self.path).query).get("cursor", [""])[0])
             case "GET", ["applications", "acme", "double"]:
@@ -144,13 +155,17 @@ class Door(BaseHTTPRequestHandler):
             case "GET", ["applications", "acme", "empty"]:
                 return 200, {**application("empty"), "release": None}
             case "GET", ["applications", "acme", "double", "releases", "3"]:
-                return 200, {"number": 3, "status": "ready", "log": "", "schema": SCHEMA}
+                return 200, {"number": 3, "status": "ready", "error": None, "log": "", "schema": SCHEMA}
             case "POST", ["applications", "acme", _, "releases"]:
                 with tarfile.open(fileobj=io.BytesIO(self._parts(body)["archive"][1])) as archive:
                     platform.archives.append(archive.getnames())
-                return 202, {"number": 4, "status": "building", "log": ""}
+                return 202, {"number": 4, "status": "building", "error": None, "log": "", "schema": None}
             case "GET", ["applications", "acme", _, "releases", "4"]:
-                return self._build()
+                return 200, self._build()
+            case "GET", ["applications", "acme", _, "releases", "4", "log"]:
+                log = [("log", {"text": f"step {step}\n"}) for step in range(3)]
+                self._events([*log, ("done", {"status": platform.ends_build_as})])
+                return 200, None
             case "POST", ["applications", "acme", "double", "executions"]:
                 return self._execute(body)
             case "GET", ["executions", id] if id in platform.executions:
@@ -158,7 +173,7 @@ class Door(BaseHTTPRequestHandler):
             case "POST", ["executions", id, "cancel"] if id in platform.executions:
                 raise Problem(409, "not_allowed", "The execution is finished already.")
             case "GET", ["executions", id, "events"] if id in platform.executions:
-                self._events()
+                self._events(EXECUTION_EVENTS)
                 return 200, None
             case "GET", ["files", digest] if digest in platform.files:
                 return 200, platform.files[digest]
@@ -169,14 +184,10 @@ class Door(BaseHTTPRequestHandler):
             return 200, {"items": [application("double")], "next": "a b"}
         return 200, {"items": [application("empty")], "next": None}
 
-    def _build(self) -> tuple[int, Any]:
-        self.platform.build_looks += 1
-        log = "".join(f"step {step}\n" for step in range(self.platform.build_looks))
-        if self.platform.build_looks < 3:
-            return 200, {"number": 4, "status": "building", "log": log}
+    def _build(self) -> dict[str, Any]:
         status = self.platform.ends_build_as
-        error = "The sample greeting failed." if status == "failed" else ""
-        return 200, {"number": 4, "status": status, "log": log, "schema": SCHEMA, "error": error}
+        error = "The sample greeting failed." if status == "failed" else None
+        return {"number": 4, "status": status, "log": "all of it", "schema": SCHEMA, "error": error}
 
     def _parts(self, body: bytes) -> dict[str, tuple[str, bytes]]:
         head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
@@ -233,19 +244,16 @@ class Door(BaseHTTPRequestHandler):
         status = self.platform.outcome
         if status != "succeeded":
             error = {"code": "exception", "message": "No water in the pipe."}
-            return {**record, "status": status, "outputs": None, "error": error, "log": "looking\n"}
-        return {**record, "status": status, "outputs": execution["outputs"], "seconds": 0.25, "log": "doubling\n"}
+            return {**record, "status": status, "outputs": None, "error": error}
+        return {**record, "status": status, "outputs": execution["outputs"], "seconds": 0.25}
 
-    def _events(self) -> None:
+    def _events(self, events: list[tuple[str, Any]]) -> None:
         """All events after Last-Event-ID, but only so many in one connection."""
-        events = [
-            ("status", {"status": "running"}),
-            ("log", {"text": "one\u2028line\n"}),
-            ("progress", {"fraction": 0.5, "message": ""}),
-            ("log", {"text": "two\n"}),
-            ("done", {"status": "succeeded"}),
-        ]
         after = int(self.headers.get("last-event-id") or 0)
+        if after >= len(events):
+            self.send_response(204)
+            self.end_headers()
+            return
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
@@ -255,6 +263,9 @@ class Door(BaseHTTPRequestHandler):
         for number, (name, data) in enumerate(sent, start=after + 1):
             text = json.dumps(data, ensure_ascii=False)
             self.wfile.write(f": alive\nid: {number}\nevent: {name}\ndata: {text}\n\n".encode())
+        self.wfile.flush()
+        if self.platform.falls_silent:
+            self.platform.may_end.wait(30)
 
 
 def with_types(files: dict[str, tuple[str, bytes]]) -> Iterator[tuple[str, tuple[str, str, bytes]]]:
@@ -270,7 +281,9 @@ def application(name: str) -> dict[str, Any]:
         "status": "enabled",
         "health": "healthy",
         "phase": "idle",
-        "next": {"what": "wakes on a request"},
+        "reason": "Nobody asked yet.",
+        "next": {"what": "Wakes when somebody uses it.", "at": None},
+        "url": f"/a/acme/{name}/",
     }
 
 
@@ -285,6 +298,7 @@ def running() -> Iterator[Platform]:
     try:
         yield platform
     finally:
+        platform.may_end.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -236,7 +236,7 @@ def test_a_limit_says_when_to_come_back(signed_in: Ovd, platform: Platform) -> N
 def test_logs_of_a_finished_execution_are_what_it_printed(signed_in: Ovd, platform: Platform) -> None:
     signed_in("execute", "acme/double", "number=3")
     said = signed_in("logs", next(iter(platform.executions)))
-    assert (said.code, said.out) == (0, "doubling\n")
+    assert (said.code, said.out) == (0, "one\u2028line\ntwo\n")
     assert "succeeded" in said.err
 
 
@@ -255,6 +255,7 @@ def test_list_shows_address_phase_and_title(signed_in: Ovd) -> None:
 def test_show_tells_what_goes_in_and_comes_out(signed_in: Ovd) -> None:
     said = signed_in("show", "acme/double").out
     assert "phase:   idle" in said
+    assert "next:    Wakes when somebody uses it." in said
     assert "  number  integer, 0 to 100 l: Number" in said
     assert "  twice  integer, l: Twice" in said
     assert signed_in("show", "acme/empty").code == 0
@@ -303,14 +304,14 @@ def test_push_sends_nothing_that_does_not_pass_the_check(signed_in: Ovd, platfor
 
 
 def test_push_asks_which_organisation_when_there_are_several(signed_in: Ovd, platform: Platform) -> None:
-    platform.organisations = [{"name": "zeta", "role": "owner"}, {"name": "acme", "role": "author"}]
+    platform.organisations = [{"slug": "zeta", "role": "owner"}, {"slug": "acme", "role": "author"}]
     said = signed_in("push", str(folder()), "--no-check")
     assert (said.code, said.err) == (1, "You may push to acme, zeta. Say which with --org.\n")
     assert signed_in("push", "double", "--no-check", "--org", "acme").code == 0
 
 
 def test_push_by_somebody_who_is_no_author_is_refused_here(signed_in: Ovd, platform: Platform) -> None:
-    platform.organisations = [{"name": "acme", "role": "member"}]
+    platform.organisations = [{"slug": "acme", "role": "member"}]
     said = signed_in("push", str(folder()), "--no-check")
     assert said.code == 1
     assert "author in no organisation" in said.err

@@ -98,7 +98,7 @@ def test_a_push_whose_answer_was_lost_is_not_sent_again(client: Client, platform
 
 def test_a_busy_platform_is_asked_again_when_it_says(client: Client, platform: Platform) -> None:
     platform.next_failures = ["429:0.05"]
-    assert client.me()["user"]["name"] == "ada"
+    assert client.me()["user"]["username"] == "ada"
     assert platform.count("GET", "/me") == 2
 
 
@@ -147,6 +147,24 @@ def test_events_resume_where_the_connection_broke(client: Client, platform: Plat
     assert events[1].data["text"] == "one\u2028line\n"
     resumed = [headers.get("last-event-id") for _, path, headers in platform.requests if path.endswith("/events")]
     assert resumed == [None, "2", "4"]
+
+
+def test_a_stream_that_was_read_to_its_end_is_over(client: Client) -> None:
+    execution = client.execute("acme/double", {"number": 4})
+    assert list(client.events(execution.id, after="5")) == []
+
+
+def test_the_log_so_far_does_not_wait_for_the_end(client: Client, platform: Platform) -> None:
+    execution = client.execute("acme/double", {"number": 4})
+    platform.events_per_connection, platform.falls_silent = 2, True
+    assert client.log(execution.id) == "one\u2028line\n"
+    platform.events_per_connection, platform.falls_silent = 100, False
+    assert client.log(execution.id) == "one\u2028line\ntwo\n"
+
+
+def test_a_build_is_followed_over_broken_connections(client: Client, platform: Platform) -> None:
+    platform.events_per_connection = 1
+    assert list(client.build_log("acme/double", 4)) == ["step 0\n", "step 1\n", "step 2\n"]
 
 
 def test_lists_are_read_to_their_end(client: Client) -> None:

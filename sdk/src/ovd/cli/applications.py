@@ -40,9 +40,14 @@ def show(
     print(f"{application}: {found.get('title') or ''}")
     if schema.get("summary"):
         print(schema["summary"])
-    for key in ("status", "health", "phase", "reason", "next", "url"):
+    for key in ("status", "health", "phase", "reason"):
         if found.get(key):
-            print(f"{key + ':':9}{_text(found[key])}")
+            print(f"{key + ':':9}{found[key]}")
+    if found.get("next"):
+        at = f" ({found['next']['at']})" if found["next"].get("at") else ""
+        print(f"next:    {found['next']['what']}{at}")
+    if found.get("url"):
+        print(f"page:    {client.url}{found['url']}")
     for part in ("inputs", "outputs"):
         fields = (schema.get(part) or {}).get("properties") or {}
         if fields:
@@ -68,9 +73,3 @@ def described(field: "Mapping[str, Any]") -> str:
     if "default" in field:
         said.append(f"default {field['default']}")
     return ", ".join(said) + (f": {field['title']}" if field.get("title") else "")
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {item}" for key, item in value.items() if item not in (None, ""))
-    return str(value)

@@ -75,8 +75,9 @@ class _Following:
 
     def _show(self, execution: Any) -> None:
         self._id = execution.id
-        progress = execution.document.get("progress") or {}
-        self._waiting.show(execution.status, progress.get("fraction"), str(progress.get("message") or ""))
+        progress, place = execution.document.get("progress") or {}, execution.document.get("queue_position")
+        message = str(progress.get("message") or "") if place is None else f"number {place} in the queue"
+        self._waiting.show(execution.status, progress.get("fraction"), message)
 
 
 def _print(execution: Any, schema: "dict[str, Any]") -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from ovd.cli.refusal import Refusal
 from ovd.nearest import did_you_mean
@@ -41,7 +41,7 @@ def read(given: "Sequence[str]", schema: "dict[str, Any]") -> Inputs:
 def _put(inputs: Inputs, name: str, value: str, field: "dict[str, Any]") -> None:
     kind = str((field.get("x-ovd") or {}).get("kind"))
     if value.startswith("@@"):  # a text that begins with one @
-        inputs.values[name] = _value(kind, value[1:], field)
+        inputs.values[name] = _value(name, kind, value[1:], field)
     elif value.startswith("@"):
         path = Path(value[1:])
         if not path.is_file():
@@ -49,11 +49,11 @@ def _put(inputs: Inputs, name: str, value: str, field: "dict[str, Any]") -> None
         if kind in UPLOADED:
             inputs.files[name] = path
         else:
-            inputs.values[name] = _value(kind, _text_of(name, path), field)
+            inputs.values[name] = _value(name, kind, _text_of(name, path), field)
     elif kind in ("image", "file"):
         raise Refusal(f"Input {name!r} is a file. Write {name}=@{value or 'FILE'}")
     else:
-        inputs.values[name] = _value(kind, value, field)
+        inputs.values[name] = _value(name, kind, value, field)
 
 
 def _text_of(name: str, path: Path) -> str:
@@ -63,8 +63,8 @@ def _text_of(name: str, path: Path) -> str:
         raise Refusal(f"Input {name!r}: {path} is no UTF-8 text.") from None
 
 
-def _value(kind: str, text: str, field: "dict[str, Any]") -> Any:
-    """`text` as the kind says; when it cannot be read so, the text itself, which the check then refuses by name."""
+def _value(name: str, kind: str, text: str, field: "dict[str, Any]") -> Any:
+    """`text` as the kind says; a number or truth that is none stays a text, which the check then refuses by name."""
     if kind == "text":
         return text
     if kind == "choice":
@@ -72,8 +72,23 @@ def _value(kind: str, text: str, field: "dict[str, Any]") -> Any:
     if kind == "boolean":
         return TRUTHS.get(text.strip().lower(), text)
     if kind == "series" and not text.lstrip().startswith(("[", "{")):
-        text = f"[{text}]"  # 3,1,4
+        return [_item(name, item) for item in text.split(",")]
     try:
         return json.loads(text)
     except ValueError:
+        if kind in ("series", "table"):
+            raise Refusal(f"Input {name!r} is not JSON. A file is easier: {name}=@FILE, in CSV or JSON.") from None
         return text
+
+
+def _item(name: str, text: str) -> Optional[float]:
+    """One value of a series written as 3,1,,4; nothing between two commas is a gap."""
+    if not text.strip():
+        return None
+    try:
+        return int(text) if text.strip().lstrip("+-").isdigit() else float(text)
+    except ValueError:
+        raise Refusal(
+            f"Input {name!r}: {text.strip()!r} is not a number. "
+            f"Write {name}=3,1,4 or, for a file, {name}=@{text.strip() or 'FILE'}"
+        ) from None

@@ -33,7 +33,7 @@ def login(
         except (NotFound, PlatformFailed) as error:
             raise Refusal(f"{url} is no OVD platform: {error.detail}") from error
         path = store(Credentials(client.url.rstrip("/"), token))
-    print(f"Signed in to {url} as {me['user']['name'] if isinstance(me['user'], dict) else me['user']}.")
+    print(f"Signed in to {url} as {me['user']['username']}.")
     print(f"The token is in {path}.")
 
 

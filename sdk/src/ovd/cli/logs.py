@@ -22,8 +22,8 @@ def logs(
         if follow and not execution.is_finished:
             for event in client.events(execution_id):
                 if event.name == "log":
-                    print(event.data["text"], end="" if event.data["text"].endswith("\n") else "\n", flush=True)
+                    print(event.data["text"], end="", flush=True)
             execution = client.execution(execution_id)
         else:
-            print(execution.log, end="" if execution.log.endswith("\n") or not execution.log else "\n")
+            print(client.log(execution_id), end="", flush=True)
     print(f"Execution {execution_id}: {execution.status}. {execution.reason}".rstrip(), file=sys.stderr)

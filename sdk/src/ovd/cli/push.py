@@ -42,7 +42,8 @@ def push(
 
 def _only_organisation(me: "dict[str, Any]") -> str:
     """The organisation to push to when none was named. Raises Refusal when that is not clear."""
-    allowed = [str(item["name"]) for item in me["organisations"] if item.get("role") in ("owner", "author")]
+    is_staff = me["user"].get("is_staff")
+    allowed = [str(item["slug"]) for item in me["organisations"] if is_staff or item["role"] in ("owner", "author")]
     if len(allowed) == 1:
         return allowed[0]
     if allowed:

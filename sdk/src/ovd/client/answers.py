@@ -18,7 +18,6 @@ class Execution:
     outputs: "dict[str, Any]"  # by name; files are {name, media_type, size, digest, url}
     seconds: Optional[float]  # s of running; None while unknown
     reason: str  # why it did not succeed, for a person; "" when it did or may still
-    log: str  # what the application printed
     document: "dict[str, Any]"  # everything the platform said
 
     @property
@@ -37,7 +36,6 @@ class Execution:
             outputs=dict(document.get("outputs") or {}),
             seconds=document.get("seconds"),
             reason=_reason(document.get("error")),
-            log=str(document.get("log") or ""),
             document=document,
         )
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import mimetypes
 import os
 import tempfile
 import time
@@ -13,16 +12,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Optional, Union
 
+from ovd import sniff
 from ovd.client import archive
 from ovd.client.answers import Execution, Release
 from ovd.client.connection import Connection, FilePart
-from ovd.client.errors import Conflict, NotFound, OvdError, PlatformFailed, Unreachable
+from ovd.client.errors import Conflict, NotFound, OvdError, PlatformFailed, Silent, Unreachable
 from ovd.client.events import Event, EventParser
 
 LONGEST_PREFER = 300  # s: the longest `Prefer: wait` that the platform takes
 SHORTEST_PREFER = 1  # s: how long the platform holds the request of somebody who wants to see progress
 ANSWER_TIME = 30.0  # s on top of what the platform was asked to wait
 SILENCE = 60.0  # s without a byte after which an event stream is opened anew
+PAUSE = 1.0  # s without a byte after which all is told that there is so far
 
 OnChange = Callable[[Execution], object]
 FileLike = Union[str, Path, bytes, FilePart]
@@ -102,17 +103,11 @@ class Client:
             self._document(f"{_path_of(application)}/releases/{number}"), application=application
         )
 
-    def build_log(self, application: str, number: int, *, every: float = 0.5) -> "Iterator[str]":
-        """What the build prints, as it comes, until the release is ready or failed; asks every `every` s."""
-        shown = 0
-        while True:
-            release = self.release(application, number)
-            if len(release.log) > shown:
-                yield release.log[shown:]
-                shown = len(release.log)
-            if release.is_finished:
-                return
-            time.sleep(every)
+    def build_log(self, application: str, number: int) -> "Iterator[str]":
+        """What the build printed and prints, as it comes, until the release is ready or failed."""
+        for event in self._follow(f"{_path_of(application)}/releases/{number}/log"):
+            if event.name == "log":
+                yield str(event.data["text"])
 
     # executions
 
@@ -194,22 +189,33 @@ class Client:
 
     def events(self, id: str, *, after: str = "") -> "Iterator[Event]":
         """What happens to an execution, after event `after` and until `done`; survives broken connections."""
+        return self._follow(f"/executions/{_quoted(id)}/events", after=after)
+
+    def log(self, id: str) -> str:
+        """What the application printed so far in an execution; all of it when that is finished."""
+        events = self._follow(f"/executions/{_quoted(id)}/events", so_far=True)
+        return "".join(str(event.data["text"]) for event in events if event.name == "log")
+
+    def _follow(self, path: str, *, after: str = "", so_far: bool = False) -> "Iterator[Event]":
+        """The events of a stream until `done`, resumed where it broke; with `so_far`, only until it falls silent."""
         last, failing_since = after, None
         while True:
             parser = EventParser()
             headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {})}
             try:
-                with self._connection.stream(
-                    f"/executions/{_quoted(id)}/events", headers=headers, timeout=SILENCE
-                ) as response:
+                with self._connection.stream(path, headers=headers, timeout=PAUSE if so_far else SILENCE) as response:
+                    if response.status_code == 204:  # it was read to its end before
+                        return
                     for piece in response.iter_bytes():
                         for event in parser.feed(piece):
                             last, failing_since = event.id or last, None
                             yield event
                             if event.name == "done":
                                 return
-                error: OvdError = Unreachable(f"The events of execution {id} ended too early.")
+                error: OvdError = Unreachable(f"The stream {path} ended too early.")
             except (Unreachable, PlatformFailed) as broken:
+                if so_far and isinstance(broken, Silent):
+                    return
                 error = broken
             failing_since = failing_since or time.monotonic()
             if time.monotonic() - failing_since > self._patience:
@@ -288,7 +294,7 @@ def _json_part(value: Any) -> FilePart:
 
 
 def _file_part(file: FileLike) -> FilePart:
-    """The multipart part of a file input; its media type is guessed from its name."""
+    """The multipart part of a file input; its media type is recognised as on the platform."""
     if isinstance(file, FilePart):
         return file
     if isinstance(file, bytes):
@@ -298,4 +304,4 @@ def _file_part(file: FileLike) -> FilePart:
         content = path.read_bytes()
     except OSError as error:
         raise OvdError(f"{path}: {error.strerror}. Give the path of a file that can be read.") from error
-    return FilePart(path.name, content, mimetypes.guess_type(path.name)[0] or "application/octet-stream")
+    return FilePart(path.name, content, sniff.media_type(path.name, content[: sniff.HEAD]))

@@ -12,7 +12,7 @@ try:
 except ImportError as missing:  # pragma: no cover
     raise ImportError("ovd.client needs httpx. Install it with: pip install 'ovd[cli]'") from missing
 
-from ovd.client.errors import NotFound, OvdError, PlatformFailed, Unreachable, from_problem
+from ovd.client.errors import NotFound, OvdError, PlatformFailed, Silent, Unreachable, from_problem
 
 BUSY = frozenset({429, 503})  # refused before anything was done: asking again is always safe
 BROKEN = frozenset({502, 504})  # a part in between failed: nobody knows whether it was done
@@ -130,9 +130,7 @@ class Connection:
 
     def _unreachable(self, broken: httpx.TransportError) -> Unreachable:
         if isinstance(broken, httpx.TimeoutException):
-            return Unreachable(
-                f"{self.url} did not answer in time. Try again, or look whether the platform is healthy."
-            )
+            return Silent(f"{self.url} did not answer in time. Try again, or ask whether the platform is healthy.")
         if isinstance(broken, httpx.ConnectError):
             return Unreachable(
                 f"Nothing answers at {self.url} ({broken}). Does the platform run? Is the address right?"

@@ -36,6 +36,10 @@ class Unreachable(OvdError):
     """No answer came: nothing listens there, the name is unknown, or the connection broke."""
 
 
+class Silent(Unreachable):
+    """The connection stands, but nothing came in time."""
+
+
 class NotSignedIn(OvdError):
     """401: no token, or one that the platform does not know (any more)."""
 

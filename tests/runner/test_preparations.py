@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ovd_saas.engines.base import Prepared, PrepareFailed
-from runner.running import APPS, PUPPET, Runner, Talk, application, archive, until
+from runner.running import APPS, PUPPET, Runner, Talk, application, archive, is_alive, until
 
 SIX = """six==1.17.0 \\
     --hash=sha256:4721f391ed90541fddacab5a946aa0d3dc7d27b2e1e8eda2be8970586c3d2274 \\
@@ -160,10 +160,15 @@ def test_the_code_of_a_release_is_read_only(shared: Runner, puppet: tuple[str, P
 
 
 def test_an_interrupted_build_leaves_nothing_after_the_next_start(own: Runner, tmp_path: Path) -> None:
-    hang = application(tmp_path, "import time\ntime.sleep(600)\n")
-    threading.Thread(target=_prepare_in_vain, args=(own, hang), daemon=True).start()
-    until(lambda: (own.home / "runner/releases").is_dir() and leftovers(own), "the preparation to begin")
+    note = tmp_path / "pid"
+    hang = f"import os, pathlib, time\npathlib.Path({str(note)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
+    folder = application(tmp_path / "app", hang)
+    threading.Thread(target=_prepare_in_vain, args=(own, folder), daemon=True).start()
+    pid = int(until(lambda: note.exists() and note.read_text(), "the import to begin"))
+    (own.home / "runner/environments/.building-half").mkdir()
+    assert leftovers(own)
     os.kill(own.pid, signal.SIGKILL)
+    until(lambda: not is_alive(pid), "the import to die with the runner")
     own.restart()
     assert leftovers(own) == []
     assert list((own.home / "runner/uploads").iterdir()) == []

@@ -1,12 +1,14 @@
 """What tests of the API share: clients for people with each role, and an application that they use."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.test import AsyncClient, Client
+from django.test import Client
 
 import makers
+from api.listening import Listener
+from api.making import make_execution
 from ovd_saas.appcore import access
 from ovd_saas.store.records import Application, Execution
 
@@ -34,11 +36,9 @@ def client_of(db: None) -> Callable[..., Client]:
 
 
 @pytest.fixture
-def async_client_of(db: None) -> Callable[..., AsyncClient]:
-    def client(role: str | None = "owner", name: str | None = None) -> AsyncClient:
-        return AsyncClient(headers={"Authorization": f"Bearer {secret_of(role, name)}"}, raise_request_exception=False)
-
-    return client
+def listener(database_url: str) -> Listener:
+    """An owner who follows streams."""
+    return Listener(secret_of("owner"))
 
 
 @pytest.fixture
@@ -53,20 +53,5 @@ def secret_of(role: str | None, name: str | None = None) -> str:
 
 
 @pytest.fixture
-def finished(echo: Application) -> Iterator[Execution]:
-    yield make_execution(echo)
-
-
-def make_execution(application: Application, **also: Any) -> Execution:
-    """Succeeded, as the journal would have it; other columns as given."""
-    from django.utils import timezone
-
-    from ovd_saas.appcore.executions import new_id
-
-    now = timezone.now()
-    values: dict[str, Any] = {
-        "id": new_id(), "application": application, "release": application.release, "status": "succeeded",
-        "inputs": {"text": "hi"}, "outputs": {"text": "hi"}, "seed": 7, "created_at": now, "started_at": now,
-        "finished_at": now, "seconds": 0.5, "caller": "user:0", "cause": {"kind": "api"},
-    }  # fmt: skip
-    return Execution.objects.create(**{**values, **also})
+def finished(echo: Application) -> Execution:
+    return make_execution(echo)

@@ -4,6 +4,7 @@ from typing import Any
 
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
 
 from ovd_saas.appcore import problems
 
@@ -121,6 +122,9 @@ EXECUTE: dict[str, Any] = {
 
 class Documented(NinjaAPI):
     """Adds the operation that the gateway answers, and the problems that every operation may answer with."""
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        return operation.view_func.__name__
 
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None

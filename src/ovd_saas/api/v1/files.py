@@ -21,6 +21,7 @@ from ovd_saas.store.queries.executions import files_of
 router = Router(tags=["executions"])
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 SHOWN = {"image/png", "image/jpeg", "image/gif", "image/webp", "text/plain"}  # others are downloads
 
@@ -60,7 +61,8 @@ def read_file(request: Request, execution_id: UUID, digest: str) -> HttpResponse
     media_type = media_type if _MEDIA_TYPE.fullmatch(media_type) else "application/octet-stream"
     response = _part(opened, size, request.headers.get("Range"), media_type)
     is_download = media_type not in SHOWN
-    response["Content-Disposition"] = content_disposition_header(is_download, str(file.get("name") or "file")) or ""
+    name = _CONTROL.sub("_", str(file.get("name") or "file"))
+    response["Content-Disposition"] = content_disposition_header(is_download, name) or ""
     return _with_headers(response, digest)
 
 

@@ -59,10 +59,10 @@ class TokenShape(Answer):
     created_at: datetime
 
 
-class NewTokenShape(TokenShape):
+class IssuedTokenShape(TokenShape):
     """A token that was just made; its secret is never shown again."""
 
-    model_config = ConfigDict(title="NewToken")
+    model_config = ConfigDict(title="IssuedToken")
 
     secret: str
 
@@ -96,7 +96,7 @@ def list_tokens(request: Request) -> dict[str, Any]:
     return {"items": [_describe(row) for row in people.tokens_of(request.auth.user_id)], "next": None}
 
 
-@router.post("/tokens", response={201: NewTokenShape}, summary="Make a token")
+@router.post("/tokens", response={201: IssuedTokenShape}, summary="Make a token")
 def issue_token(request: Request, new: NewToken) -> Status[dict[str, Any]]:
     token, secret = access.issue(people.user(request.auth.user_id), new.name)
     return Status(201, {**_describe(token), "secret": secret})

@@ -1,0 +1,89 @@
+"""The OpenAPI document tells every operation, with schemas that real answers fit."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from ovd_saas.store.records import Application, Execution
+
+PATHS = {
+    "/health": {"get"},
+    "/me": {"get"},
+    "/applications": {"get", "post"},
+    "/applications/{org}/{name}": {"get", "patch"},
+    "/applications/{org}/{name}/actions/{action}": {"post"},
+    "/applications/{org}/{name}/releases": {"get", "post"},
+    "/applications/{org}/{name}/releases/{number}": {"get"},
+    "/applications/{org}/{name}/releases/{number}/log": {"get"},
+    "/applications/{org}/{name}/executions": {"get", "post"},
+    "/applications/{org}/{name}/timeline": {"get"},
+    "/applications/{org}/{name}/triggers": {"get"},
+    "/applications/{org}/{name}/models": {"get"},
+    "/applications/{org}/{name}/learning-runs": {"get"},
+    "/applications/{org}/{name}/batches": {"get"},
+    "/executions/{execution_id}": {"get", "delete"},
+    "/executions/{execution_id}/cancel": {"post"},
+    "/executions/{execution_id}/events": {"get"},
+    "/executions/{execution_id}/files/{digest}": {"get"},
+    "/tokens": {"get", "post"},
+    "/tokens/{token_id}": {"delete"},
+    "/runners": {"get"},
+}
+
+
+@pytest.fixture
+def document(client: Client, db: None) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/api/v1/openapi.json").json()
+    return found
+
+
+def test_every_operation_is_told_also_the_one_of_the_gateway(document: dict[str, Any]) -> None:
+    found = {path.removeprefix("/api/v1"): set(operations) for path, operations in document["paths"].items()}
+    assert found == PATHS
+
+
+def test_every_reference_leads_somewhere_and_every_operation_may_answer_a_problem(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert {ref.rsplit("/", 1)[1] for ref in references(document)} <= set(schemas)
+    ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(ids) == len(set(ids))
+    for path in document["paths"].values():
+        for operation in path.values():
+            assert "application/problem+json" in operation["responses"]["default"]["content"]
+            assert operation["summary"]
+
+
+@pytest.mark.parametrize(
+    ("path", "schema"),
+    [
+        ("/applications/acme/echo", "Application"),
+        ("/applications/acme/echo/releases/1", "ReleaseWithLog"),
+        ("/executions/{id}", "Execution"),
+        ("/me", "Me"),
+        ("/health", "Health"),
+    ],
+)
+def test_a_real_answer_has_exactly_the_fields_that_are_told(
+    owner: Client, document: dict[str, Any], echo: Application, finished: Execution, path: str, schema: str
+) -> None:
+    told = document["components"]["schemas"][schema]
+    answer = owner.get(f"/api/v1{path.format(id=finished.pk)}").json()
+    assert set(answer) == set(told["properties"])
+    assert set(told["example"]) == set(answer)
+
+
+def test_the_pages_take_nothing_from_elsewhere(client: Client) -> None:
+    page = client.get("/api/v1/docs")
+    assert page.status_code == 200
+    assert "://" not in page.content.decode().replace("http://www.w3.org", "")
+    assert "script" in page.content.decode()
+    assert "default-src 'self'" in page["Content-Security-Policy"]
+
+
+def references(part: Any) -> list[str]:
+    if isinstance(part, dict):
+        return [value for key, value in part.items() if key == "$ref"] + [
+            ref for value in part.values() for ref in references(value)
+        ]
+    return [ref for value in part for ref in references(value)] if isinstance(part, list) else []

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -37,6 +38,13 @@ def folder_of(
         text = sample if isinstance(sample, str) else json.dumps(sample, indent=1)
         (where / "samples" / f"{name}.json").write_text(text)
     return where
+
+
+def wait_until(is_true: Any) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not is_true():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.005)
 
 
 class Client:

@@ -1,18 +1,17 @@
 """A process: executes for its clients, whatever they send, and ends when it should."""
 
 import os
+import random
 import signal
 import socket
 import struct
-import time
 import zlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ovd.protocol import PREFIX, ProtocolError, pack, receive
-from sdk.processes import APPS, PATIENCE, Start, folder_of
+from sdk.processes import APPS, FINAL, PATIENCE, Start, folder_of, wait_until
 
 
 def png(width: int, height: int) -> bytes:
@@ -22,13 +21,6 @@ def png(width: int, height: int) -> bytes:
     rows = b"".join(b"\x00" + bytes(width) for _ in range(height))
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows, 0)) + chunk(b"IEND", b"")
-
-
-def wait_until(is_true: Any) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_true():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
 
 
 def test_an_execution_is_started_and_gives_one_result(start: Start) -> None:
@@ -328,158 +320,6 @@ def test_a_setup_that_raises_says_so_with_the_authors_traceback(start: Start, tm
     assert process.exit_code() == 1
 
 
-def test_executions_are_seeded(start: Start, tmp_path: Path) -> None:
-    code = """
-        import random
-        from ovd import App
-        class Tried(App):
-            def execute(self, context) -> float:
-                return random.random()
-    """
-    client = start(folder_of(tmp_path / "app", code)).client()
-    drawn = [client.execute({}, seed=seed)["outputs"]["result"] for seed in (1, 2, 1)]
-    assert drawn[0] == drawn[2] != drawn[1]
-
-
-def test_async_and_streaming_executes_are_served(start: Start, tmp_path: Path) -> None:
-    code = """
-        import asyncio
-        from typing import AsyncIterator, Iterator
-        from ovd import App, Outputs, choice
-        class Both(Outputs):
-            a: int
-            b: int
-        class Tried(App):
-            async def execute(self, context, wait: bool = False) -> AsyncIterator[Both]:
-                yield Both(a=1)
-                if wait:
-                    await asyncio.sleep(60)
-                yield Both(b=2)
-    """
-    client = start(folder_of(tmp_path / "app", code)).client()
-    client.begin({})
-    frames = client.until("result", "failed")
-    assert [(f["name"], f["value"]) for f in frames if f["type"] == "output"] == [("a", 1), ("b", 2)]
-    assert frames[-1]["outputs"] == {"a": 1, "b": 2}
-    client.begin({"wait": True})
-    client.until("output")
-    client.send({"type": "cancel", "id": "e1"})
-    assert client.until("failed")[-1]["code"] == "cancelled"
-
-
-def test_a_generator_streams_and_a_forgotten_output_is_named(start: Start, tmp_path: Path) -> None:
-    code = """
-        from typing import Iterator
-        from ovd import App, Outputs
-        class Both(Outputs):
-            a: int
-            b: int
-        class Tried(App):
-            def execute(self, context, whole: bool) -> Iterator[Both]:
-                yield Both(a=1)
-                if whole:
-                    yield Both(a=3, b=2)
-    """
-    client = start(folder_of(tmp_path / "app", code)).client()
-    assert client.execute({"whole": True})["outputs"] == {"a": 3, "b": 2}
-    final = client.execute({"whole": False})
-    assert (final["code"], final["message"]) == ("output", 'Output "b" is declared but was not given.')
-
-
-def test_each_execution_has_a_scratch_folder_of_its_own_removed_afterwards(start: Start, tmp_path: Path) -> None:
-    code = """
-        from ovd import App
-        class Tried(App):
-            def execute(self, context) -> str:
-                assert not list(context.scratch.iterdir())
-                (context.scratch / "left").write_text("x")
-                return str(context.scratch)
-    """
-    client = start(folder_of(tmp_path / "app", code)).client()
-    first, second = (client.execute({})["outputs"]["result"] for _ in range(2))
-    assert first != second
-    wait_until(lambda: not Path(first).exists() and not Path(second).exists())
-
-
-def test_results_too_large_for_a_frame_fail_clearly(start: Start, tmp_path: Path) -> None:
-    code = """
-        from ovd import App
-        class Tried(App):
-            def execute(self, context) -> str:
-                return "x" * (17 << 20)
-    """
-    final = start(folder_of(tmp_path / "app", code)).client().execute({})
-    assert (final["type"], final["code"]) == ("failed", "output")
-    assert "Give large outputs as files." in final["message"]
-
-
-def test_lines_of_an_authors_threads_belong_to_the_only_running_execution(start: Start, tmp_path: Path) -> None:
-    code = """
-        import threading
-        from ovd import App
-        class Tried(App):
-            def execute(self, context) -> int:
-                thread = threading.Thread(target=print, args=("from a thread",))
-                thread.start(); thread.join()
-                print("no end", end="")
-                return 1
-    """
-    process = start(folder_of(tmp_path / "app", code))
-    client = process.client()
-    client.begin({})
-    assert "".join(f.get("text", "") for f in client.until("result")) == "from a thread\nno end"
-    assert "from a thread" in process.end()
-
-
-def test_a_command_is_run_in_its_own_folder_with_files_and_variables(start: Start) -> None:
-    client = start(APPS / "command-upper").client()
-    words = {"file": "f0", "name": "mine.txt", "media_type": "text/plain", "size": 5}
-    client.begin({"words": words, "suffix": "$(touch /tmp/no); 'x'"}, files={"f0": b"hello"})
-    frames = client.until("result", "failed")
-    assert frames[-1]["type"] == "result", frames
-    upper = frames[-1]["outputs"]["upper"]
-    assert client.files[upper["file"]] == b"HELLO$(touch /tmp/no); 'x'"
-    assert frames[-1]["outputs"]["characters"] == len(client.files[upper["file"]])
-    assert "reading 5 bytes" in "".join(f.get("text", "") for f in frames)
-
-
-def test_a_command_that_writes_demo_failure_declines(start: Start) -> None:
-    client = start(APPS / "command-upper").client()
-    words = {"file": "f0", "name": "mine.txt", "media_type": "text/plain", "size": 0}
-    final = client.execute({"words": words}, files={"f0": b""})
-    assert (final["type"], final["message"]) == ("rejected", "The file is empty; send one with text in it.")
-
-
-def command(where: Path, line: str) -> Path:
-    head = f'name = "tried"\ntitle = "Tried"\ncommand = {line!r}\n'
-    return folder_of(where, "", head=head, manifest='[outputs.n]\nkind = "integer"\n')
-
-
-def test_a_command_that_fails_says_its_exit_code_and_last_words(start: Start, tmp_path: Path) -> None:
-    folder = command(tmp_path / "app", "echo something is missing >&2; exit 3")
-    final = start(folder).client().execute({})
-    assert (final["type"], final["code"]) == ("failed", "exception")
-    assert final["message"] == "The program ended with exit code 3.\nsomething is missing"
-
-
-def test_a_cancelled_command_is_killed_with_all_it_started(start: Start, tmp_path: Path) -> None:
-    folder = command(tmp_path / "app", "sleep 98765 & echo $!; wait")
-    client = start(folder).client()
-    client.begin({})
-    pid = int(client.until("log")[-1]["text"])
-    client.send({"type": "cancel", "id": "e1"})
-    assert client.until("failed")[-1]["code"] == "cancelled"
-    wait_until(lambda: not is_alive(pid))
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
 def test_the_same_frames_come_through_a_second_connection(start: Start) -> None:
     process = start(APPS / "echo")
     with socket.socket(socket.AF_UNIX) as sock:
@@ -493,3 +333,39 @@ def test_the_same_frames_come_through_a_second_connection(start: Start) -> None:
             assert frame[0]["id"] == 5
             kinds.append(frame[0]["type"])
         assert kinds == ["started", "result"]
+
+
+@pytest.mark.parametrize("concurrency", ["1", "3"])
+def test_each_execution_has_exactly_one_final_frame_whatever_is_cancelled_or_lost(
+    start: Start, tmp_path: Path, concurrency: str
+) -> None:
+    code = """
+        import time
+        from ovd import App
+        class Tried(App):
+            def execute(self, context, seconds: float) -> float:
+                time.sleep(seconds)
+                return seconds
+    """
+    process = start(folder_of(tmp_path / "app", code), "--concurrency", concurrency)
+    clients = [process.client() for _ in range(4)]
+    draw = random.Random(3)
+    count = 60
+    for number in range(count):
+        for client in clients:
+            # around the moment at which another thread takes over reading
+            client.begin({"seconds": draw.choice([0, 0.001, 0.018, 0.02, 0.022])}, id=f"e{number}")
+            if draw.random() < 0.3:
+                client.send({"type": "cancel", "id": f"e{draw.randint(0, number)}"})
+    clients.pop().close()
+    for client in clients:
+        finals: list[str] = []
+        while len(finals) < count:
+            frame = client.receive()
+            if frame["type"] in FINAL:
+                finals.append(frame["id"])
+        assert sorted(finals) == sorted(f"e{number}" for number in range(count))
+    process.tell(type="stop")
+    assert process.exit_code() == 0
+    for client in clients:
+        assert receive(client.sock) is None

@@ -178,8 +178,9 @@ class _Reading:
         for name, value in vars(outputs).items():
             if isinstance(value, Field) and name not in hints:
                 self.complain(outputs, name, f'Output "{name}" has no type.', f"Write {name}: type = {value.kind}(…).")
-        self.problems.extend(undeclared.find(outputs))
-        if not hints and not self.problems:
+        if hints:
+            self.problems.extend(undeclared.find(outputs))
+        elif not self.problems:
             self.complain(outputs, outputs.__name__, "The class declares no output.", "Write name: type lines in it.")
         return found
 

@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 
 from ovd.cli import credentials
 from ovd.client import Client, Execution
+from ovd_saas.wiring import home
 
 APPLICATION = "demo/water-flow"
 START_WITHIN_SECONDS = 300.0
@@ -116,9 +116,8 @@ def _platform() -> Iterator[Client]:
         return
     _say("starting   the platform")
     environment = {**os.environ, "OVD_PORT": os.environ.get("OVD_PORT", "0")}
-    log_path = Path(os.environ.get("OVD_HOME") or ".ovd")
-    log_path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (log_path / "demo.log").open("wb") as log:
+    log_path = home.folder() / "demo.log"
+    with log_path.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "ovd.cli", "up"], stdout=log, stderr=log, env=environment, start_new_session=True
         )
@@ -126,7 +125,7 @@ def _platform() -> Iterator[Client]:
         _until("the platform is up", lambda: _running() is not None or _ended(process), START_WITHIN_SECONDS)
         client = _running()
         if client is None:
-            _fail(f"the platform did not start; see {log_path / 'demo.log'}")
+            _fail(f"the platform did not start; see {log_path}")
         yield client
     finally:
         process.send_signal(signal.SIGINT)
@@ -138,11 +137,12 @@ def _ended(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _running() -> Client | None:
-    if not credentials.up_file().exists():
+    known = credentials.read(home.folder() / "up.json")
+    if known is None:
         return None
-    url, token = credentials.read(credentials.up_file())
     try:
-        return Client(url, token) if httpx.get(f"{url}/api/v1/health", timeout=5).is_success else None
+        is_healthy = httpx.get(f"{known.url}/api/v1/health", timeout=5).is_success
+        return Client(known.url, known.token) if is_healthy else None
     except httpx.HTTPError:
         return None
 
@@ -159,5 +159,5 @@ def _say(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
-def _fail(why: str) -> Any:
+def _fail(why: str) -> NoReturn:
     raise SystemExit(f"The demo failed: {why}.")

@@ -125,7 +125,8 @@ class Platform:
     def tend(self) -> None:
         """Until asked to stop: restart what died, keep `up.json` true."""
         while not self.stopping:
-            if any([child.tend() for child in self.children.values()]):
+            tended = [child.tend() for child in self.children.values()]  # every one, each time
+            if any(tended):
                 self.write_up_file()
             time.sleep(0.1)
 

@@ -44,7 +44,7 @@ def store(credentials: Credentials) -> Path:
 
 def find() -> Credentials:
     """The platform to talk to. Raises Refusal when there is none."""
-    found = _read(file()) or next(filter(None, map(_read, up_files())), None)
+    found = read(file()) or next(filter(None, map(read, up_files())), None)
     url, token = os.environ.get("OVD_URL"), os.environ.get("OVD_TOKEN")
     if url:
         is_same = found is not None and found.url.rstrip("/") == url.rstrip("/")
@@ -56,7 +56,7 @@ def find() -> Credentials:
     return Credentials(found.url, token or found.token)
 
 
-def _read(path: Path) -> Optional[Credentials]:
+def read(path: Path) -> Optional[Credentials]:
     """What a file of this user says; None when it is not there, or somebody else's."""
     try:
         with path.open(encoding="utf-8") as opened:

@@ -70,6 +70,15 @@ class Client:
         """One application, `org/name`: phase, health, live release, what happens next."""
         return self._document(_path_of(application))
 
+    def act(self, application: str, action: str) -> "dict[str, Any]":
+        """Wake, sleep, suspend, enable or retire `org/name`; what it then says of itself. Raises Conflict with the
+        reason when its state does not allow that."""
+        return _json(self._connection.request("POST", f"{_path_of(application)}/actions/{action}").content)
+
+    def timeline(self, application: str) -> "list[dict[str, Any]]":
+        """Every transition of `org/name`, the latest first."""
+        return self._all(f"{_path_of(application)}/timeline")
+
     def schema(self, application: str) -> "dict[str, Any]":
         """The schema document of what `org/name` executes now. Raises Conflict when no release is ready yet."""
         number = self.application(application)["release"]

@@ -114,6 +114,8 @@ class Living:
             also |= {"start_failures": 0, "retry_at": None}
         if region == actions.HEALTH and event == health.FAULT:
             reason = f"{reason} {application.reason}"
+        if event == service.SLEEP:
+            reason = application.reason  # why it was drained is why it sleeps
         cause = self._waker(application) if event == service.WAKE else ""
         moved = transitions.move(application.pk, region, event, reason=reason, now=now, cause=cause, **also)
         return moved is not None

@@ -24,7 +24,7 @@ def test_a_token_is_made_used_and_revoked(owner: Client) -> None:
     listed = Client().get("/api/v1/tokens", headers=bearer).json()["items"]
     assert listed[0] == {key: value for key, value in made.json().items() if key != "secret"}
     assert owner.delete(f"/api/v1/tokens/{id_}").status_code == 204
-    problem(Client().get("/api/v1/me", headers=bearer), 401, "unauthenticated")
+    problem(Client().get("/api/v1/me", headers=bearer), 401, "unauthorised")
     problem(owner.delete(f"/api/v1/tokens/{id_}"), 404, "not_found")
     assert id_ not in {row["id"] for row in owner.get("/api/v1/tokens").json()["items"]}
 

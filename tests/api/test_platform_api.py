@@ -105,6 +105,6 @@ def test_metrics_count_what_there_is(owner: Client, echo: Application, runner: R
 
 def test_metrics_need_a_token_except_on_this_machine(client: Client, owner: Client) -> None:
     assert client.get("/metrics").status_code == 200
-    problem(client.get("/metrics", REMOTE_ADDR="192.0.2.7"), 401, "unauthenticated")
-    problem(client.get("/metrics", headers={"X-Forwarded-For": "192.0.2.7"}), 401, "unauthenticated")
+    problem(client.get("/metrics", REMOTE_ADDR="192.0.2.7"), 401, "unauthorised")
+    problem(client.get("/metrics", headers={"X-Forwarded-For": "192.0.2.7"}), 401, "unauthorised")
     assert owner.get("/metrics", REMOTE_ADDR="192.0.2.7").status_code == 200

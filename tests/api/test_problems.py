@@ -38,13 +38,13 @@ def test_a_method_that_an_address_does_not_take_is_a_problem(owner: Client) -> N
 
 def test_nobody_signed_in_is_401_and_names_the_scheme(client: Client, db: None) -> None:
     response = client.get("/api/v1/me")
-    problem(response, 401, "unauthenticated")
+    problem(response, 401, "unauthorised")
     assert response["WWW-Authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize("value", ["Bearer ovd_wrong", "Bearer", "Basic YTpi", "ovd_x", "Bearer \u00e9"])
 def test_a_token_that_opens_nothing_is_401(client: Client, db: None, value: str) -> None:
-    problem(client.get("/api/v1/me", headers={"Authorization": value}), 401, "unauthenticated")
+    problem(client.get("/api/v1/me", headers={"Authorization": value}), 401, "unauthorised")
 
 
 def test_each_wrong_field_is_named(owner: Client) -> None:
@@ -68,7 +68,7 @@ def test_what_no_database_can_keep_is_refused(owner: Client, echo: Application, 
 def test_a_body_that_is_no_json_object_is_refused(owner: Client, body: Any) -> None:
     response = owner.post("/api/v1/applications", body, content_type="application/json")
     assert response.status_code in (400, 422)
-    problem(response, response.status_code, "invalid_json" if response.status_code == 400 else "invalid")
+    problem(response, response.status_code, "bad_request" if response.status_code == 400 else "invalid")
 
 
 def test_a_query_parameter_that_is_not_known_is_named(owner: Client) -> None:
@@ -98,7 +98,7 @@ def test_an_unexpected_error_tells_an_id_and_nothing_of_the_code(
 
     monkeypatch.setattr(lookups, "application", breaks)
     response = owner.get("/api/v1/applications/acme/echo")
-    found = problem(response, 500, "internal")
+    found = problem(response, 500, "internal_error")
     assert "secret" not in response.content.decode()
     id_ = found["detail"].rstrip(".").rsplit(" ", 1)[1]
     assert len(id_) == 12
@@ -115,7 +115,7 @@ def test_a_database_that_does_not_answer_is_503_with_a_time_to_come_back(
 
     monkeypatch.setattr(lookups, "application", breaks)
     response = owner.get("/api/v1/applications/acme/echo")
-    problem(response, 503, "database_unavailable")
+    problem(response, 503, "unavailable")
     assert int(response["Retry-After"]) > 0
 
 
@@ -134,4 +134,4 @@ def test_a_session_needs_its_csrf_token_for_what_changes_something(echo: Applica
 def test_a_wrong_token_is_not_made_good_by_a_session(echo: Application) -> None:
     browser = Client()
     browser.force_login(makers.user("ana"))
-    problem(browser.get("/api/v1/me", headers={"Authorization": "Bearer ovd_wrong"}), 401, "unauthenticated")
+    problem(browser.get("/api/v1/me", headers={"Authorization": "Bearer ovd_wrong"}), 401, "unauthorised")

@@ -49,7 +49,7 @@ class Platform(Collector):
 def metrics(request: HttpRequest) -> HttpResponse:
     """For anybody on this machine, and with a token from elsewhere."""
     if not _is_local(request) and not Bearer()(request):
-        return problems.answer(401, "unauthenticated", "Metrics need a token, except on this machine.")
+        return problems.answer(401, "unauthorised", "Metrics need a token, except on this machine.")
     registry = CollectorRegistry()
     registry.register(Platform())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -80,7 +80,7 @@ def install(api: NinjaAPI) -> None:
     api.add_exception_handler(BadCursor, lambda request, error: of_refusal(
         Invalid.field("cursor", "It is not one that this list gave. Begin without a cursor.")))  # fmt: skip
     api.add_exception_handler(MultiPartParserError, lambda request, error: answer(
-        400, "invalid_multipart", f"The multipart body cannot be read: {error}"))  # fmt: skip
+        400, "bad_request", f"The multipart body cannot be read: {error}"))  # fmt: skip
     api.add_exception_handler(RequestDataTooBig, lambda request, error: answer(
         413, "too_large", "The request is larger than this operation takes."))  # fmt: skip
     for broken in (OperationalError, InterfaceError):
@@ -151,7 +151,7 @@ def _message(error: dict[str, object]) -> str:
 def _http(error: HttpError) -> HttpResponse:
     if isinstance(error, AuthenticationError):
         return answer(
-            401, "unauthenticated",
+            401, "unauthorised",
             "Nobody is signed in. Send “Authorization: Bearer ovd_…” with a token that is not revoked.",
         )  # fmt: skip
     if error.status_code == HTTPStatus.FORBIDDEN:
@@ -160,14 +160,14 @@ def _http(error: HttpError) -> HttpResponse:
             "The session's CSRF token is missing or wrong. Send it as X-CSRFToken, or use a bearer token.",
         )  # fmt: skip
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        return answer(400, "invalid_json", "The body is not valid JSON. Send one object, encoded as UTF-8.")
+        return answer(400, "bad_request", "The body is not valid JSON. Send one object, encoded as UTF-8.")
     phrase = HTTPStatus(error.status_code).phrase
     return answer(error.status_code, phrase.lower().replace(" ", "_"), error.message)
 
 
 def _no_database(request: HttpRequest, error: Exception) -> HttpResponse:
     log.warning("the database did not answer", path=request.path, error=str(error).strip())
-    return answer(503, "database_unavailable", "The database does not answer. Try again.", retry_after_seconds=2)
+    return answer(503, "unavailable", "The database does not answer. Try again.", retry_after_seconds=2)
 
 
 def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -178,4 +178,4 @@ def _apology(request: HttpRequest, error: Exception | None) -> HttpResponse:
     """500, without a word of the code; the log has it under the same id."""
     id_ = uuid.uuid4().hex[:12]
     log.error("unexpected error", error_id=id_, method=request.method, path=request.path, exc_info=error)
-    return answer(500, "internal", f"Something unexpected went wrong. The operators find it in the log as {id_}.")
+    return answer(500, "internal_error", f"Something unexpected went wrong. The operators find it in the log as {id_}.")

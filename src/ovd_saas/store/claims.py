@@ -226,6 +226,8 @@ def tell(happenings: Iterable[Happening]) -> None:
     rows = [ExecutionEvent(execution_id=h.execution, kind=h.kind, body=h.body, at=h.at) for h in happenings]
     if not rows:
         return
+    about = Execution.objects.filter(pk__in={row.execution_id for row in rows}).order_by("pk")
+    list(about.select_for_update(no_key=True).values_list("pk"))  # so that ids become visible in their order
     ExecutionEvent.objects.bulk_create(rows)
     latest = {row.execution_id: row.body for row in rows if row.kind == "progress"}
     for id_, body in latest.items():

@@ -50,7 +50,7 @@ def after(cursor: str, *kinds: Callable[[Any], Any]) -> tuple[Any, ...]:
     """The key inside a cursor, each part made by its kind. Raises BadCursor."""
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(key, list) or len(key) != len(kinds) or "\0" in "".join(map(str, key)):
+        if not isinstance(key, list) or len(key) != len(kinds) or b"\0" in "".join(map(str, key)).encode():
             raise BadCursor(cursor)
         return tuple(kind(part) for kind, part in zip(kinds, key, strict=True))
     except (ValueError, TypeError, OverflowError):

@@ -94,6 +94,8 @@ class BuildLog:
         Release.objects.filter(pk=release.pk).update(log="")
 
     def add(self, text: str) -> None:
+        """A line, which the runner sends with or without its end."""
+        text = text if text.endswith("\n") else text + "\n"
         if self._left > 0:
             self._pending.append(text[: self._left])
         self._left -= len(text)

@@ -1,6 +1,6 @@
 """Applications: those one may see, and one of them with what goes in and comes out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -52,7 +52,12 @@ def show(
         fields = (schema.get(part) or {}).get("properties") or {}
         if fields:
             print(f"{part}:")
-            print("\n".join(f"  {name}  {described(field)}" for name, field in fields.items()))
+            print("\n".join(f"  {name}  {described(fields[name])}" for name in sorted(fields, key=place_in(fields))))
+
+
+def place_in(fields: "Mapping[str, Any]") -> "Callable[[str], int]":
+    """Sorts names as the author declared them; JSON on its way may have lost the order."""
+    return lambda name: int((fields[name].get("x-ovd") or {}).get("order") or 0)
 
 
 def described(field: "Mapping[str, Any]") -> str:

@@ -13,14 +13,18 @@ def lines(outputs: "Mapping[str, Any]", schema: "Mapping[str, Any]") -> "list[st
     """One or more lines per output, under the label that the schema of the outputs gives it."""
     properties: Mapping[str, Any] = schema.get("properties") or {}
     found: list[str] = []
-    for name, value in outputs.items():
-        field = properties.get(name) or {}
-        unit = (field.get("x-ovd") or {}).get("unit") or ""
+    for name in sorted(outputs, key=lambda name: int(_hints(properties, name).get("order") or 0)):
+        value, field = outputs[name], properties.get(name) or {}
+        unit = _hints(properties, name).get("unit") or ""
         title = field.get("title") or name
         first, *rest = _shown(value)
         found.append(f"{title}: {first}" + (f" {unit}" if unit and is_number(value) else ""))
         found.extend(f"  {line}" for line in rest)
     return found
+
+
+def _hints(properties: "Mapping[str, Any]", name: str) -> "Mapping[str, Any]":
+    return (properties.get(name) or {}).get("x-ovd") or {}
 
 
 def is_number(value: Any) -> bool:

@@ -3,35 +3,23 @@ or failed."""
 
 import collections.abc
 import inspect
-import random
 import shutil
-import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from ovd import conversion
+from ovd import awaiting, conversion
 from ovd.app import Failed, OutputError, Rejected
 from ovd.context import Cancelled, Context
 from ovd.data import File
 from ovd.loading import Loaded
 from ovd.protocol import CHUNK, ProtocolError
+from ovd.seeds import seed_everything
 from ovd.tracebacks import author_line, author_traceback, message_of, storable
 
 Send = Callable[[Dict[str, Any], bytes], None]  # may raise ProtocolError or ValueError for what is no frame
 _LONGEST_LINE = 64 * 1024  # characters
-
-
-def seed_everything(seed: int) -> None:
-    """Seed the usual generators; numpy and torch only when the application imported them."""
-    random.seed(seed)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed(seed % 2**32)
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.manual_seed(seed % 2**63)
 
 
 class Execution:
@@ -184,9 +172,10 @@ class Execution:
         execute = loaded.app.execute
         result = execute(context, **arguments) if loaded.takes_context else execute(**arguments)
         if inspect.isawaitable(result):
-            result = self._run_async(result)
+            result = awaiting.run(result, self.interruptible)
         if isinstance(result, collections.abc.AsyncIterator):
-            return self._run_async(self._stream_async(result))  # type: ignore[no-any-return]
+            streamed: Dict[str, Any] = awaiting.run(self._stream_async(result), self.interruptible)
+            return streamed
         if isinstance(result, collections.abc.Iterator):
             return self._stream(result)
         made, files = self._encode(conversion.named(result, loaded.is_single), partial=False)
@@ -292,37 +281,3 @@ class Execution:
                     if not following:
                         break
                     piece = following
-
-    def _run_async(self, awaitable: Any) -> Any:
-        """Wait for it on the event loop of this thread; cancelling cancels it."""
-        import asyncio
-
-        loop = _loop()
-
-        async def outer() -> Any:
-            task = asyncio.ensure_future(awaitable)
-
-            def interrupt() -> None:
-                loop.call_soon_threadsafe(task.cancel)
-
-            self.interruptible(interrupt)
-            return await task
-
-        try:
-            return loop.run_until_complete(outer())
-        finally:
-            self.interruptible(None)
-
-
-_loops = threading.local()
-
-
-def _loop() -> Any:
-    """One event loop per thread, kept, so that an author's clients can live on."""
-    import asyncio  # half of the start-up time of a process, and most applications do not need it
-
-    loop = getattr(_loops, "loop", None)
-    if loop is None:
-        loop = _loops.loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-    return loop

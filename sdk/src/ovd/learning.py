@@ -10,9 +10,9 @@ from ovd import values
 from ovd.app import Evaluation, Failed
 from ovd.context import Context
 from ovd.data import Samples
-from ovd.execution import seed_everything
 from ovd.loading import Loaded
 from ovd.nearest import did_you_mean
+from ovd.seeds import seed_everything
 
 _PLAIN: Dict[str, Callable[[Dict[str, Any], Any], Any]] = {
     "number": values.number,

@@ -2,8 +2,8 @@
 first served.
 
 With a concurrency of 1, the thread that reads also executes, which saves two hand-offs between threads per
-execution; while an execution lasts longer than `HANDOVER`, a second thread, the stand-in, reads instead. With more,
-one thread reads and worker threads execute.
+execution; while an execution lasts for long, a second thread, the stand-in, reads instead. With more, one thread reads
+and worker threads execute.
 """
 
 import collections
@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Deque, Dict, List, Optional
+from typing import Any, Callable, Deque, Dict, List, Optional
 
 from ovd import streams
 from ovd.connection import MAX_UPLOADS, Connection, Upload
@@ -22,9 +22,8 @@ from ovd.execution import Execution
 from ovd.fields import FILE_KINDS
 from ovd.loading import Loaded
 from ovd.protocol import Header, ProtocolError
+from ovd.standin import StandIn
 
-HANDOVER = 0.02  # s of executing after which the stand-in takes over reading
-QUIET = 0.5  # s without execution after which the stand-in stops looking
 MAX_QUEUE = 10_000
 READ = 1 << 18  # bytes
 
@@ -62,11 +61,7 @@ class Server:
         self._count = 0
         self._woken, self._waker = socket.socketpair()
         self._listener_fd, self._woken_fd = listener.fileno(), self._woken.fileno()
-        # of the stand-in:
-        self._busy_since = 0.0  # moment the running execution began; 0 = none
-        self._is_standing_in = False
-        self._is_resting = True
-        self._rouse = threading.Event()
+        self._in_place = StandIn(self._stand_in, self._wake)
 
     def serve(self) -> None:
         """Return when stopped and done."""
@@ -77,7 +72,7 @@ class Server:
         self._epoll.register(self._woken, select.EPOLLIN)
         streams.tag(self._only_one)
         if self._concurrency == 1:
-            threading.Thread(target=self._stand_in, name="stand-in", daemon=True).start()
+            self._in_place.start()
             while not self._is_done():
                 self._turn(0 if self._queue else -1)
                 if self._queue:
@@ -255,44 +250,20 @@ class Server:
                 return
             job = self._queue.popleft()
             self._running.append(job)
-        self._busy_since = time.monotonic()
-        if self._is_resting:
-            self._is_resting = False
-            self._rouse.set()
+        self._in_place.begin()
         # No call for a short execution: "started" goes with the result; the stand-in sends it when it takes
         # longer.
         job.connection.send({"type": "started", "id": job.id}, at_once=False)
         self._run(job)
-        self._busy_since = 0.0
-        if self._is_standing_in:
-            self._wake()
+        self._in_place.end()
 
-    def _stand_in(self) -> None:
-        """Read the sockets whenever the executing thread has been busy for long."""
-        seen, last = 0.0, time.monotonic()
-        while True:
-            since = self._busy_since
-            if since != seen:
-                seen, last = since, time.monotonic()
-            elif not since and time.monotonic() - last > QUIET:
-                self._rouse.clear()
-                self._is_resting = True
-                if not self._busy_since:
-                    self._rouse.wait()
-                continue
-            if since and time.monotonic() - since >= HANDOVER:
-                self._take_over(since)
-            else:
-                time.sleep(HANDOVER)
-
-    def _take_over(self, since: float) -> None:
+    def _stand_in(self, is_needed: Callable[[], bool]) -> None:
+        """Read the sockets in place of the executing thread."""
         with self._reading:
-            self._is_standing_in = True
             for job in list(self._running):
                 job.connection.flush()
-            while self._busy_since == since:
+            while is_needed():
                 self._turn(-1)
-            self._is_standing_in = False
 
     def _work(self) -> None:
         while True:

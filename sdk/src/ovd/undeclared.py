@@ -1,4 +1,5 @@
-"""Undeclared outputs: what the code gives to an Outputs class that does not declare it, found before anything runs."""
+"""Undeclared outputs: what the code gives to an Outputs class that does not declare it, found before
+anything runs."""
 
 import ast
 import inspect
@@ -11,7 +12,8 @@ from ovd.problems import Problem
 
 
 def find(outputs: Type[Outputs]) -> List[Problem]:
-    """A problem for each `Name(output=…)` in the module of `outputs` whose output the class does not declare."""
+    """A problem for each `Name(output=…)` in the module of `outputs` whose output the class does not
+    declare."""
     try:
         path = inspect.getsourcefile(outputs)
         tree = ast.parse(Path(path).read_text(encoding="utf-8")) if path else ast.Module(body=[], type_ignores=[])

@@ -29,7 +29,12 @@ STYLE = """\
 .life-cycle .arrow.possible { color: var(--tblr-primary, #206bc4); }
 .life-cycle .arrow:hover { opacity: 1; }
 """
-_STANDALONE = "svg { color: #182433; } @media (prefers-color-scheme: dark) { svg { color: #dce1e7; } }\n"
+_STANDALONE = """\
+svg { color: #182433; }
+.paper { fill: #ffffff; }
+@media (prefers-color-scheme: dark) { svg { color: #dce1e7; } .paper { fill: #182433; } }
+"""
+_PAPER = '<rect class="paper" width="100%" height="100%" fill="#ffffff"/>\n'
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def arrows(layout: Layout) -> list[Arrow]:
 
 def _svg(body: list[str], *, height: float, names: Sequence[str], is_standalone: bool) -> str:
     label = escape(f"Life cycle: {', '.join(names)}")
-    style = f"<style>{_STANDALONE}{STYLE}</style>\n" if is_standalone else ""
+    style = f"<style>\n{_STANDALONE}{STYLE}</style>\n{_PAPER}" if is_standalone else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="life-cycle" role="img" aria-label="{label}" '
         f'width="{WIDTH}" height="{_n(height)}" viewBox="0 0 {WIDTH} {_n(height)}" '

@@ -26,6 +26,7 @@ from ovd_saas.domain.plan import (
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(hours=1)
 SLEEP_AFTER = 60.0
+SEEN = World._fields.index("executions")  # what AppCore sees stands before it, but for counts and learning
 
 
 def steps(world: World, scope: Scope) -> Iterator[tuple[str, str, World]]:
@@ -62,7 +63,8 @@ def plan(world: World, scope: Scope) -> tuple[Action, ...]:
     """The real plan, on the facts of this world."""
     in_flight = tuple(sum(e.worker == p.id for e in world.executions) for p in world.processes)
     actions = _plan(
-        world._replace(executions=(), runs=(), versions=(), todo=(), batches=0, was_promoted=False),
+        world[:SEEN],
+        world.learning,
         sum(e.state == executions.QUEUED for e in world.executions),
         sum(e.state == executions.RUNNING for e in world.executions),
         in_flight,
@@ -74,8 +76,15 @@ def plan(world: World, scope: Scope) -> tuple[Action, ...]:
 
 @cache
 def _plan(
-    world: World, queued: int, running: int, in_flight: tuple[int, ...], on_wake: str, max_start_failures: int
+    seen: tuple[object, ...],
+    learns: str,
+    queued: int,
+    running: int,
+    in_flight: tuple[int, ...],
+    on_wake: str,
+    max_start_failures: int,
 ) -> tuple[Action, ...]:
+    world = World(*seen, learning=learns)  # type: ignore[arg-type]
     desired, observed = facts(world, queued, running, in_flight, on_wake, max_start_failures)
     return plans.plan(desired, observed, now=NOW)
 

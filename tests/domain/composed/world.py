@@ -1,6 +1,7 @@
 """The state of the composed application, and how much of it an exploration covers."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 from ovd_saas.domain import health, learning, processes, service, status
@@ -106,14 +107,18 @@ def canonical(world: World) -> World:
         world = world._replace(is_quiet=False)
     if not world.processes or world.todo:
         return world
-    rows = [_forgetful(p) for p in world.processes]
-    rows.sort(key=lambda p: (p.state, p.release, p.body, p.is_condemned, p.id))
-    numbers = {p.id: number for number, p in enumerate(rows, 1)}
-    renumbered = tuple(p._replace(id=numbers[p.id]) for p in rows)
+    renumbered, numbers = _renumbered(world.processes)
     if renumbered == world.processes:
         return world
     executions = tuple(sorted(e._replace(worker=numbers[e.worker]) if e.worker else e for e in world.executions))
     return world._replace(processes=renumbered, executions=executions)
+
+
+@cache
+def _renumbered(rows: tuple[Process, ...]) -> tuple[tuple[Process, ...], dict[int, int]]:
+    ordered = sorted(map(_forgetful, rows), key=lambda p: (p.state, p.release, p.body, p.is_condemned, p.id))
+    numbers = {p.id: number for number, p in enumerate(ordered, 1)}
+    return tuple(p._replace(id=numbers[p.id]) for p in ordered), numbers
 
 
 def _forgetful(process: Process) -> Process:

@@ -109,18 +109,8 @@ class Postgres:
         raise PostgresFailed("PostgreSQL did not start. Its last words: " + " / ".join(log[-5:]))
 
     def _client(self, database: str, sql: str) -> None:
-        command = [
-            binaries() / "psql",
-            "-qAt",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-h",
-            self.run,
-            "-U",
-            "ovd",
-            database,
-        ]
-        done = subprocess.run(command, input=sql, capture_output=True, text=True)
+        arguments = ["-qAt", "-v", "ON_ERROR_STOP=1", "-h", str(self.run), "-U", "ovd", database]
+        done = subprocess.run([str(binaries() / "psql"), *arguments], input=sql, capture_output=True, text=True)
         if done.returncode != 0:
             raise PostgresFailed(f"PostgreSQL refused a set-up command: {done.stderr.strip()}")
 

@@ -47,6 +47,13 @@ def test_calls_work_again_at_once_when_the_runner_is_back(runner: Runner) -> Non
     assert runner.engine.hello().pid == runner.pid
 
 
+def test_a_release_can_be_prepared_at_once_when_the_runner_is_back(runner: Runner, tmp_path: Path) -> None:
+    runner.engine.hello()
+    os.kill(runner.pid, signal.SIGKILL)
+    runner.restart()
+    runner.prepare(application(tmp_path, PUPPET))
+
+
 def test_a_subscriber_hears_of_loss_and_return_and_of_what_lives(runner: Runner, tmp_path: Path) -> None:
     prepared = runner.prepare(application(tmp_path, PUPPET))
     process, _ = runner.start(prepared)

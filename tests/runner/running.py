@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ovd import protocol
-from ovd_saas.engines.base import Connected, Event, Exited, Prepared, Ready, Started
+from ovd_saas.engines.base import Connected, Event, Exited, Prepared, Ready, RunnerDown, Started
 from ovd_saas.engines.local import Local
 
 APPS = Path(__file__).parents[1] / "apps"
@@ -110,14 +110,19 @@ class Runner:
         environment = os.environ | {"OVD_HOME": str(self.home), "OVD_RUN": str(self.run)} | self.variables
         with (self.folder / "runner.log").open("ab") as log:
             process = subprocess.Popen([sys.executable, "-m", "ovd_saas.runner"], env=environment, stderr=log)
-        until(lambda: (self.run / "runner.sock").exists() or process.poll() is not None, "the runner's socket")
+        until(lambda: self._answers() or process.poll() is not None, "the runner to answer")
         assert process.poll() is None, self.said()
         return process
+
+    def _answers(self) -> bool:
+        try:
+            return self.engine.hello().pid > 0
+        except RunnerDown:
+            return False
 
     def restart(self) -> None:
         """Start again in the same folders, after it ended."""
         self.process.wait(PATIENCE)
-        (self.run / "runner.sock").unlink(missing_ok=True)  # or we would not see when the new one is there
         connections = len(self.all(Connected))
         self.process = self._start()
         until(lambda: len(self.all(Connected)) > connections, "the subscription to stand again")

@@ -128,7 +128,7 @@ def test_a_process_of_another_user_is_turned_away(own: Runner) -> None:
     for path, mode in ((own.folder, 0o711), (own.run, 0o711), (own.run / "runner.sock", 0o666)):
         path.chmod(mode)
     command = [sys.executable, "-c", STRANGER, str(own.run / "runner.sock")]
-    said = subprocess.run(command, capture_output=True, check=True).stdout
+    said = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
     frames = protocol.Decoder().feed(said)
     assert [header["code"] for header, _ in frames] == ["foreign"]
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from ovd_saas.runner import logs
 
 
@@ -34,3 +36,12 @@ def test_only_the_latest_logs_are_kept(tmp_path: Path) -> None:
         (tmp_path / f"{number}.log.1").touch()
     logs.prune(tmp_path, keep=2)
     assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_full_disk_costs_lines_and_not_the_runner(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "full.log").symlink_to("/dev/full")
+    log = logs.Log(tmp_path / "full.log")
+    log.append(b"lost")
+    log.append(b"lost too")
+    log.close()
+    assert [record.message.count("No space left") for record in caplog.records] == [1]

@@ -60,7 +60,7 @@ class Local:
         )
 
     def prepare(self, release_digest: str, archive: Iterable[bytes], on_log: Callable[[str], None]) -> Prepared:
-        with self._line() as line:
+        with self._line(fresh=True) as line:  # an archive can be read once: no second try on another connection
             line.upload(release_digest, archive)
             while True:
                 answer = line.receive()
@@ -141,9 +141,9 @@ class Local:
             return answer
 
     @contextmanager
-    def _line(self) -> "Iterator[_Line]":
+    def _line(self, *, fresh: bool = False) -> "Iterator[_Line]":
         with self._lock:
-            line = self._idle.pop() if self._idle else None
+            line = self._idle.pop() if self._idle and not fresh else None
         if line is None:
             line = self._open()
         line.is_reusable = False

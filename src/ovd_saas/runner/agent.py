@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT = 5.0  # seconds between two signs of life on a connection that waits or watches
 LONGEST_LOG = 10_000  # lines
-LAST_GRACE = 2.0  # seconds that processes have when the runner itself must end
+LAST_GRACE = 1.5  # seconds that processes have when the runner itself must end
 
 Answer = Callable[[Header], None]
 

@@ -1,7 +1,10 @@
 """Logs: what a process printed, in files that cannot grow beyond a bound."""
 
+import logging
 from pathlib import Path
 from typing import BinaryIO
+
+log = logging.getLogger(__name__)
 
 BYTES_PER_FILE = 1 << 20  # a log is at most two files of this size: the current one and the one before
 KEPT_LOGS = 400  # of ended processes, the latest ones
@@ -16,16 +19,27 @@ class Log:
         self._limit = limit
         self._handle: BinaryIO = file.open("ab", buffering=0)
         self._size = file.stat().st_size
+        self._is_losing = False
 
     def append(self, data: bytes) -> None:
+        """Add what came. On a full disk it is lost, and the runner's own log says so: the process goes on."""
+        try:
+            self._append(data)
+            self._is_losing = False
+        except OSError as error:
+            if not self._is_losing:
+                log.error("Lines of %s are lost: %s.", self.file, error)
+            self._is_losing = True
+
+    def _append(self, data: bytes) -> None:
         while data:
             room = self._limit - self._size
             if room <= 0:
                 self._turn()
                 continue
-            self._handle.write(data[:room])
-            self._size += len(data[:room])
-            data = data[room:]
+            written = self._handle.write(data[:room])
+            self._size += written
+            data = data[written:]
 
     def say(self, text: str) -> None:
         """A line of the runner's own among those of the process."""

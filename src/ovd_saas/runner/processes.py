@@ -183,12 +183,14 @@ class Process:
             asked=self.state == STOPPING,
             ready=self._was_ready,
         )
-        self._log.say(ending.message)
-        self._clear()
         event = {"event": "exited", "process": self.wanted.process, "code": exit.code, "signal": exit.signal}
         event |= {"reason": ending.reason, "message": ending.message}
-        self.gone.set_result(event)
-        self._tell(event)
+        try:
+            self._log.say(ending.message)
+            self._clear()
+        finally:  # whatever could not be removed, the end must be told
+            self.gone.set_result(event)
+            self._tell(event)
 
     def _clear(self) -> None:
         for timer in (*self._timers, *([self._renewal] if self._renewal else [])):

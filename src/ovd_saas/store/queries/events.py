@@ -32,3 +32,9 @@ def streamed_outputs(execution_id: UUID) -> set[str]:
     """Names of the outputs that events told."""
     rows = ExecutionEvent.objects.filter(execution_id=execution_id, kind="output").order_by()
     return set(rows.values_list("body__name", flat=True))
+
+
+def log_so_far(execution_id: UUID) -> str:
+    """What an execution that has not finished printed up to now."""
+    rows = ExecutionEvent.objects.filter(execution_id=execution_id, kind="log").order_by("id")
+    return "".join(str(text or "") for text in rows.values_list("body__text", flat=True))

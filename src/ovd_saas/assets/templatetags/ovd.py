@@ -1,0 +1,251 @@
+"""Template tags that all pages share: icons, states, moments, sizes, digests."""
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django import template
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from ovd_saas.assets import looks, plots
+from ovd_saas.assets.kinds import Shown
+
+register = template.Library()
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
+_SECONDS = re.compile(r"(?<=:\d\d):00(?=Z|[+-]|$)")
+
+_TABLES: dict[str, dict[Any, looks.Look]] = {
+    "execution": looks.EXECUTIONS,
+    "release": looks.RELEASES,
+    "process": looks.PROCESSES,
+    "runner": looks.RUNNERS,
+    "service": looks.SERVICE,
+    "status": looks.STATUS,
+    "health": looks.HEALTH,
+    "learning": looks.LEARNING,
+    "phase": looks.PHASES,
+}
+
+
+@register.simple_tag
+def icon(name: str, classes: str = "") -> SafeString:
+    """An icon of the sprite; beside a word, so it says nothing to a screen reader."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        classes,
+        static("vendor/icons.svg"),
+        name,
+    )
+
+
+def chip(look: looks.Look) -> SafeString:
+    lively = "is-lively" if look.is_lively else ""
+    return format_html(
+        '<span class="state tone-{} {}">{}<span>{}</span></span>', look.tone, lively, icon(look.icon), look.word
+    )
+
+
+@register.simple_tag
+def state(table: str, value: Any) -> SafeString:
+    """`{% state "execution" execution.status %}`: colour, icon and word."""
+    return chip(looks.of(_TABLES[table], value))
+
+
+@register.simple_tag
+def application_state(application: Any) -> SafeString:
+    return chip(looks.application(application))
+
+
+@register.simple_tag
+def phase_state(application: Any) -> SafeString:
+    """Without its health, where that stands beside."""
+    return chip(looks.living(application))
+
+
+@register.simple_tag
+def outlook(application: Any) -> SafeString:
+    """ "Falls asleep, if nobody uses it · in 2 min"."""
+    what = application.next_what or "Nothing is planned."
+    if application.next_at is None:
+        return format_html("{}", what)
+    return format_html("{} · <strong>{}</strong>", what.removesuffix("."), moment(application.next_at, "next"))
+
+
+@register.simple_tag
+def region_state(region: str, value: str) -> SafeString:
+    return chip(looks.of(looks.REGIONS.get(region, {}), value))
+
+
+@register.simple_tag
+def moment(value: datetime | None, style: str = "relative", never: str = "never") -> SafeString:
+    """A `<time>` whose words a script makes relative ("3 min ago"); the exact moment is its title."""
+    if value is None:
+        return format_html('<span class="text-secondary">{}</span>', never)
+    exact = f"{value:%d %b %Y, %H:%M:%S} UTC"
+    return format_html(
+        '<time datetime="{}" data-moment="{}" title="{}">{}</time>', value.isoformat(), style, exact, exact
+    )
+
+
+@register.simple_tag
+def picture(series: Shown) -> str:
+    """What the plot of one series needs, for the attribute `data-chart`."""
+    return compact(plots.of_one(series))
+
+
+@register.simple_tag
+def moment_text(text: str) -> SafeString | str:
+    """A moment that was written down as RFC 3339."""
+    try:
+        return moment(datetime.fromisoformat(text))
+    except ValueError:
+        return text
+
+
+@register.simple_tag
+def between(first: datetime | None, then: datetime | None) -> str:
+    return seconds((then - first).total_seconds()) if first and then else "–"
+
+
+@register.simple_tag
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:.0f} %"
+
+
+@register.simple_tag
+def memory(megabytes: float) -> str:
+    return size(int(megabytes * 1024 * 1024))
+
+
+@register.simple_tag
+def process_memory(process: Any) -> str:
+    """As its runner last reported; not every runner does."""
+    reported = process.runner.facts.get("processes", [])
+    found = (one.get("rss_mb") for one in reported if one.get("process") == str(process.pk))
+    megabytes = next(found, None)
+    return memory(megabytes) if megabytes else "–"
+
+
+@register.simple_tag
+def region_tone(region: str, state: str) -> str:
+    return f"tone-{looks.of(looks.REGIONS.get(region, {}), state).tone}"
+
+
+@register.simple_tag
+def region_move(transition: Any) -> SafeString:
+    """ "asleep → waking" of a row of the timeline."""
+    if transition.region == "release":
+        return format_html(
+            '<strong>Release {}</strong><span class="text-secondary">made current</span>', transition.target
+        )
+    target = region_state(transition.region, transition.target)
+    if not transition.source:
+        return target
+    source = looks.of(looks.REGIONS.get(transition.region, {}), transition.source)
+    return format_html(
+        '<span class="text-secondary">{}</span>{}{}', source.word, icon("arrow-right", "text-secondary"), target
+    )
+
+
+@register.filter
+def actor(name: str) -> str:
+    """ "ana", "AppCore"."""
+    return "AppCore" if name == "appcore" else name.removeprefix("user:")
+
+
+@register.simple_tag
+def cause_link(cause: str, application: Any) -> SafeString | str:
+    """What caused a change, as a link where there is a page of it."""
+    kind, _, which = cause.partition(":")
+    if kind == "execution" and _is_uuid(which):
+        return format_html('<a href="{}">execution …{}</a>', reverse("panel:execution", args=[which]), which[-8:])
+    if kind == "release" and which.isdecimal():
+        address = reverse("panel:release", args=[application.organisation.slug, application.name, which])
+        return format_html('<a href="{}">release {}</a>', address, which)
+    return format_html("<span>{} …{}</span>", kind, which[-8:]) if which else cause
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return bool(UUID(text))
+    except ValueError:
+        return False
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """A length in words: "0.8 ms", "420 ms", "3.2 s", "4 min 5 s"."""
+    if value is None:
+        return "–"
+    if value < 1:
+        return f"{value * 1000:.2g} ms" if value < 0.01 else f"{value * 1000:.0f} ms"
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+@register.filter
+def size(value: int | None) -> str:
+    """Bytes in words, in powers of 1024."""
+    if value is None:
+        return "–"
+    amount = float(value)
+    for unit in ("B", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"
+
+
+@register.filter
+def short(digest: str) -> str:
+    """The first characters of a digest, enough to tell two apart."""
+    return (digest or "").removeprefix("sha256:")[:10]
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@register.filter
+def compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@register.filter
+def cell(value: Any) -> str:
+    """A cell of a table: numbers as `number` has them, moments without their T and empty seconds."""
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        return _SECONDS.sub("", value.replace("T", " ")).replace("+00:00", " UTC").replace("Z", " UTC")
+    return number(value)
+
+
+@register.filter
+def number(value: Any) -> str:
+    """A number with its thousands apart and at most six digits that matter after the point."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int) or value.is_integer():
+        return number_format(int(value), use_l10n=True, force_grouping=True) if abs(value) < 1e15 else f"{value:g}"
+    return f"{value:,.6g}"
+
+
+@register.filter
+def get(mapping: Any, key: Any) -> Any:
+    """A value of a mapping by a name that is itself a variable."""
+    return mapping.get(key) if hasattr(mapping, "get") else None
+
+
+@register.filter
+def initial(name: str) -> str:
+    return name[:1].upper() or "?"

@@ -1,0 +1,154 @@
+"""The page of an application for its end users: what it does, its inputs as a form, its samples. Floor 3."""
+
+import hashlib
+import json
+import secrets
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from ovd_saas.appcore import access, executions
+from ovd_saas.appcore.refusals import Refusal
+from ovd_saas.assets import found
+from ovd_saas.assets.fragments import show as shown
+from ovd_saas.assets.kinds import PICTURES
+from ovd_saas.assets.words import markdown
+from ovd_saas.domain import health, service, status
+from ovd_saas.frontends import form, posted, samples
+from ovd_saas.frontends.form import Prefilled
+from ovd_saas.store.queries import executions as archive
+from ovd_saas.store.queries import panel
+from ovd_saas.store.records import Application, Release
+
+SEEDS = 2**31
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def show(request: HttpRequest, org: str, name: str) -> HttpResponse:
+    """The form; a POST of it (without JavaScript) makes an execution and goes to its page."""
+    by = found.caller(request)
+    application = found.application(by, org, name)
+    release = application.release
+    context = _context(request, by, application)
+    if request.method == "POST" and release is not None:
+        found.demand(by, access.EXECUTE, org)
+        taken = posted.read(request, release, context["fields"])
+        inputs = posted.accepted(taken, release)
+        try:
+            if not taken.errors:
+                return HttpResponseRedirect(_run(application, inputs, by))
+            context["fields"] = form.with_errors(_typed_again(release, taken, request), taken.errors)
+        except Refusal as refusal:
+            context["refusal"] = refusal.detail
+        answer = shown(request, "frontends/page", context | {"errors": taken.errors})
+        answer.status_code = 422
+        return answer
+    return shown(request, "frontends/page", context)
+
+
+def _run(application: Application, inputs: dict[str, Any], by: access.Caller) -> str:
+    """The address of the new execution."""
+    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    execution, _ = executions.submit(
+        application=application,
+        inputs=inputs,
+        seed=secrets.randbelow(SEEDS),
+        deadline_at=None,
+        caller=by.key,
+        by_id=by.user_id,
+        cause={"kind": "page"},
+        idempotency_key=None,
+        request_digest=f"sha256:{digest}",
+        now=timezone.now(),
+    )
+    return reverse("frontends:run", args=[application.organisation.slug, application.name, execution.pk])
+
+
+def _typed_again(release: Release, taken: posted.Posted, request: HttpRequest) -> list[form.Asked]:
+    """The form as it was sent, so that nothing has to be typed twice."""
+    raw = {key: value for key, value in request.POST.items() if key not in taken.values and value}
+    return form.asked(release.schema["inputs"], {**raw, **taken.values}, {})
+
+
+def _context(request: HttpRequest, by: access.Caller, application: Application) -> dict[str, Any]:
+    release = application.release
+    schema = release.schema if release else {}
+    values, files, origin = _filled(request, by, application)
+    fields = form.asked(schema.get("inputs", {}), values, files)
+    return {
+        "application": application,
+        "release": release,
+        "manifest": release.manifest if release else {},
+        "description": markdown(release.description) if release else "",
+        "fields": fields,
+        "has_advanced": any(field.hints.get("advanced") for field in fields),
+        "samples": samples.of(release) if release else [],
+        "origin": origin,
+        "outlook": outlook(application),
+        "api": f"/api/v1/applications/{application.organisation.slug}/{application.name}/executions",
+        "address": request.build_absolute_uri("/").rstrip("/"),
+        "recent": archive.all_of(application).filter(caller=by.key)[:5],
+    }
+
+
+def _filled(
+    request: HttpRequest, by: access.Caller, application: Application
+) -> tuple[dict[str, Any], dict[str, Prefilled], str]:
+    """What the form is filled with: the inputs of a sample, of an earlier execution, or nothing but defaults."""
+    release = application.release
+    if release is None:
+        return {}, {}, ""
+    wanted = request.GET.get("sample", "")
+    sample = samples.named(release, wanted) if wanted else None
+    if sample is not None:
+        return sample["inputs"], samples.prefilled(release, sample), f"sample:{wanted}"
+    earlier = _earlier(request.GET.get("from", ""), application)
+    if earlier is not None:
+        files = {
+            field: Prefilled(
+                value["name"],
+                reverse("panel:file", args=[earlier.pk, value["digest"]]),
+                f"execution:{earlier.pk}",
+                value.get("media_type") in PICTURES,
+            )
+            for field, value in earlier.inputs.items()
+            if isinstance(value, dict) and "digest" in value
+        }
+        return earlier.inputs, files, f"execution:{earlier.pk}"
+    return {}, {}, ""
+
+
+def _earlier(text: str, application: Application) -> Any:
+    try:
+        earlier = archive.by_id(UUID(text)) if text else None
+    except ValueError:
+        return None
+    return earlier if earlier and earlier.application_id == application.pk and not earlier.taken_down_at else None
+
+
+def outlook(application: Application) -> dict[str, Any]:
+    """An honest sentence about what pressing Run will do, and whether it can be pressed."""
+    refused = {
+        status.DRAFT: "Not open yet: its author has not published a release that is ready.",
+        status.SUSPENDED: "Suspended by its operators: it takes no runs now.",
+        status.RETIRED: "Retired: it takes no runs any more. Earlier results stay readable.",
+    }.get(application.status)
+    if refused or application.release is None:
+        return {"can_run": False, "words": refused or "No release is ready yet."}
+    waiting = archive.all_of(application).filter(status="queued").count()
+    ahead = f" {waiting} {'run waits' if waiting == 1 else 'runs wait'} before yours." if waiting else ""
+    if application.health == health.FAULTY:
+        return {"can_run": True, "words": f"It had trouble starting: {application.reason} Run may fail.{ahead}"}
+    if application.service == service.AWAKE:
+        return {"can_run": True, "words": f"Awake: it runs {'in turn' if waiting else 'at once'}.{ahead}"}
+    if application.service == service.WAKING:
+        return {"can_run": True, "words": f"Waking up right now.{ahead}"}
+    seconds = panel.last_waking_seconds(application)
+    last = f" The last time that took {seconds:.1f} s." if seconds is not None else ""
+    return {"can_run": True, "words": f"Asleep; wakes when you press Run.{last}{ahead}"}

@@ -1,0 +1,115 @@
+"""Releases: one of them, with its manifest, its schema and its build; make it the current one. Floor 3."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from ovd_saas.appcore import access
+from ovd_saas.appcore import releases as verbs
+from ovd_saas.appcore.refusals import Refusal
+from ovd_saas.assets import found, kinds
+from ovd_saas.assets.fragments import show as shown
+from ovd_saas.domain import releases as states
+from ovd_saas.panel import answers
+from ovd_saas.store.queries import releases
+from ovd_saas.store.records import Application, Release
+
+
+@login_required
+@require_safe
+def show(request: HttpRequest, org: str, name: str, number: int) -> HttpResponse:
+    by = found.caller(request)
+    application = found.application(by, org, name)
+    row = _release(application, number)
+    is_current = application.release_id == row.pk
+    context = {
+        "here": "applications",
+        "application": application,
+        "release": row,
+        "is_current": is_current,
+        "may_use": row.state == states.READY and not is_current and access.may(by, access.PUSH, org),
+        "manifest": _sections(row.manifest),
+        "sides": [(side.capitalize(), _fields(row.schema.get(side, {}))) for side in ("inputs", "outputs")],
+        "samples": row.schema.get("samples", []),
+    }  # fmt: skip
+    return shown(request, "panel/release", context)
+
+
+@login_required
+@require_POST
+def use(request: HttpRequest, org: str, name: str, number: int) -> HttpResponse:
+    """Make it the current one; that is also how one goes back."""
+    by = found.caller(request)
+    row = _release(found.application(by, org, name, access.PUSH), number)
+    back = reverse("panel:release", args=[org, name, number])
+    try:
+        verbs.use(release=row, by=by.actor, now=timezone.now())
+    except Refusal as refusal:
+        return answers.refused(request, refusal, back=back)
+    return answers.done(request, f"Release {number} is current.", back=back)
+
+
+def _release(application: Application, number: int) -> Release:
+    row = releases.by_number(application, number)
+    if row is None:
+        raise Http404("No such release.")
+    return row
+
+
+def _sections(manifest: dict[str, Any]) -> list[tuple[str, list[tuple[str, Any]]]]:
+    """The manifest as it is read: what it says about itself, then each of its tables."""
+    plain = [
+        (key, _said(value))
+        for key, value in manifest.items()
+        if not isinstance(value, dict) and value not in ("", [], None)
+    ]
+    tables = [
+        (key, [(name, _said(inner)) for name, inner in value.items() if inner not in ("", [], None)])
+        for key, value in manifest.items()
+        if isinstance(value, dict) and value
+    ]
+    return [("", plain), *tables] if plain else tables
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_said(inner)}" for name, inner in value.items() if inner not in ("", [], None))
+    if isinstance(value, list):
+        return "; ".join(_said(inner) for inner in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each field as a row: label, name, kind, bounds, default."""
+    properties = schema.get("properties", {})
+    return [_field(name, properties[name], name in schema.get("required", [])) for name in kinds.ordered(properties)]
+
+
+def _field(name: str, prop: dict[str, Any], is_required: bool) -> dict[str, Any]:
+    hints = prop.get("x-ovd", {})
+    least, most = prop.get("minimum"), prop.get("maximum")
+    bounds = [
+        f"{least:g} to {most:g}" if least is not None and most is not None
+        else f"at least {least:g}" if least is not None
+        else f"at most {most:g}" if most is not None
+        else "",
+        " or ".join(str(one) for one in prop.get("enum", [])),
+        f"at least {hints['minimum_length']} long" if hints.get("minimum_length") else "",
+        ", ".join(hints.get("media_types", [])),
+    ]  # fmt: skip
+    return {
+        "name": name,
+        "label": prop.get("title", name),
+        "help": prop.get("description", ""),
+        "kind": hints.get("kind", ""),
+        "unit": hints.get("unit", ""),
+        "bounds": "; ".join(one for one in bounds if one),
+        "default": prop.get("default"),
+        "is_required": is_required,
+    }

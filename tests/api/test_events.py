@@ -1,10 +1,11 @@
 """Streams of an execution: everything that happened once, in order, however often the connection is lost."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import transaction
@@ -18,6 +19,7 @@ from api.making import make_execution
 from api.reading import Sent, problem
 from ovd_saas.api import streams
 from ovd_saas.api.v1 import events
+from ovd_saas.appcore import executions
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
 from ovd_saas.store.queries import events as queries
@@ -149,6 +151,28 @@ async def test_what_happens_is_told_while_it_happens_also_to_who_comes_back(
     assert found == await listener.all(path(running))
 
 
+async def test_a_stream_survives_the_loss_of_the_connection_that_listens(
+    listener: Listener, echo: Application, database_url: str
+) -> None:
+    running = await sync_to_async(make_execution)(echo, status="running", outputs=None, finished_at=None)
+    async with asyncio.timeout(30):
+        await sync_to_async(tell)(running, "log", {"stream": "stdout", "text": "one\n"})
+        stream = listener.follow(path(running))
+        found = [await anext(stream)]
+        rest = asyncio.create_task(collect_all(stream))
+        with psycopg.connect(database_url, autocommit=True) as other:
+            kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'LISTEN%%'"
+            while other.execute(kill).fetchone() == (0,):  # noqa: ASYNC110 - PostgreSQL tells no other way
+                await asyncio.sleep(0.01)  # it is not listening yet
+        await sync_to_async(finish)(running, outputs={})
+        found += await rest
+    assert kinds(found) == ["log", "status", "done"]
+
+
+async def collect_all(stream: AsyncIterator[Sent]) -> list[Sent]:
+    return [event async for event in stream]
+
+
 async def test_many_may_listen_at_once_and_each_gets_all(listener: Listener, echo: Application) -> None:
     running = await sync_to_async(make_execution)(echo, status="running", outputs=None, finished_at=None)
     async with asyncio.timeout(30):
@@ -175,8 +199,6 @@ async def test_a_silent_stream_says_that_it_lives(
 
 
 async def test_what_is_cancelled_by_a_person_ends_its_stream(listener: Listener, echo: Application) -> None:
-    from ovd_saas.appcore import executions
-
     queued = await sync_to_async(make_execution)(echo, status="queued", outputs=None, finished_at=None)
     async with asyncio.timeout(20):
         waiting = asyncio.create_task(listener.all(path(queued)))

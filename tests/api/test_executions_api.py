@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.test import Client
 from django.utils import timezone
 
@@ -26,7 +27,10 @@ def file(data: bytes = PNG, name: str = "coins.png", media_type: str = "image/pn
 
 
 def body(answer: Any) -> bytes:
-    return b"".join(answer)
+    async def read() -> bytes:
+        return b"".join([chunk async for chunk in answer.streaming_content])
+
+    return async_to_sync(read)()
 
 
 def test_an_execution_says_everything_about_itself(owner: Client, finished: Execution) -> None:

@@ -28,7 +28,10 @@ def _with(scope: Scope, **changes: object) -> Scope:
 LINEAGES = _with(LEARNS, executions=0, batches=2, run_attempts=2)
 
 SCOPES = {
-    "one execution, two attempts, people's wishes, repeated failures to start": Scope(),
+    "one execution, two attempts, people's wishes": Scope(max_start_failures=1),
+    "a start fails up to three times in a row": Scope(
+        max_attempts=1, max_start_failures=3, with_wishes=False, with_expiry=False
+    ),
     "two executions, two attempts each": Scope(
         executions=2, max_start_failures=1, with_wishes=False, with_status=False
     ),
@@ -36,7 +39,7 @@ SCOPES = {
         releases=2, max_attempts=1, max_start_failures=1, with_wishes=False, with_expiry=False
     ),
     "anything happens between seeing and doing": Scope(
-        is_plan_stale=True, max_attempts=1, max_start_failures=1, with_wishes=False
+        is_plan_stale=True, max_attempts=1, max_start_failures=1, with_wishes=False, with_runner_crashes=False
     ),
     "learning beside the awake application": LEARNS,
     "learning gives way": _with(LEARNS, on_wake=learning.YIELDS),

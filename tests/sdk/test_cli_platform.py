@@ -78,7 +78,7 @@ def test_login_takes_the_token_from_the_environment(
 def test_login_with_a_wrong_token_keeps_nothing(ovd: Ovd, platform: Platform, tmp_path: Path) -> None:
     said = ovd("login", platform.url, "--token", "wrong")
     assert (said.code, said.out) == (1, "")
-    assert said.err == "This token is not known. Sign in again with: ovd login URL\n"
+    assert said.err == "The platform does not know your token, or not any more. Sign in again with: ovd login URL\n"
     assert not (tmp_path / "config").exists()
 
 

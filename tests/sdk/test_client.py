@@ -155,7 +155,8 @@ def test_a_stream_that_was_read_to_its_end_is_over(client: Client) -> None:
 
 
 def test_the_log_so_far_does_not_wait_for_the_end(client: Client, platform: Platform) -> None:
-    execution = client.execute("acme/double", {"number": 4})
+    platform.looks_until_done = 2
+    execution = client.execute("acme/double", {"number": 4}, wait=0)
     platform.events_per_connection, platform.falls_silent = 2, True
     assert client.log(execution.id) == "one\u2028line\n"
     platform.events_per_connection, platform.falls_silent = 100, False

@@ -70,8 +70,9 @@ class _Following:
         self, kind: "Optional[type[BaseException]]", error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         self._waiting.__exit__(kind, error, trace)
-        if isinstance(error, KeyboardInterrupt) and self._id:
-            raise Refusal(f"Not waiting any more; the execution goes on. See it with: ovd logs {self._id}") from None
+        if isinstance(error, KeyboardInterrupt):
+            see = f" See it with: ovd logs {self._id}" if self._id else ""
+            raise Refusal(f"Not waiting any more; what the platform has accepted goes on.{see}") from None
 
     def _show(self, execution: Any) -> None:
         self._id = execution.id

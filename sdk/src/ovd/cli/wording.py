@@ -30,7 +30,7 @@ def _of_the_platform(error: BaseException) -> str:
     from ovd.client import InvalidInput, NotSignedIn, OvdError, TooManyRequests
 
     if isinstance(error, NotSignedIn):
-        return f"{_sentence(error.detail)} Sign in again with: ovd login URL"
+        return "The platform does not know your token, or not any more. Sign in again with: ovd login URL"
     if isinstance(error, TooManyRequests):
         when = "in a while" if error.retry_after is None else f"in {error.retry_after:.0f} s"
         return f"{_sentence(error.detail)} Try again {when}."

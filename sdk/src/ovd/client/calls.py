@@ -23,7 +23,7 @@ LONGEST_PREFER = 300  # s: the longest `Prefer: wait` that the platform takes
 SHORTEST_PREFER = 1  # s: how long the platform holds the request of somebody who wants to see progress
 ANSWER_TIME = 30.0  # s on top of what the platform was asked to wait
 SILENCE = 60.0  # s without a byte after which an event stream is opened anew
-PAUSE = 1.0  # s without a byte after which all is told that there is so far
+PAUSE = 1.0  # s in which a stream has told all that there is so far
 
 OnChange = Callable[[Execution], object]
 FileLike = Union[str, Path, bytes, FilePart]
@@ -202,28 +202,29 @@ class Client:
 
     def log(self, id: str) -> str:
         """What the application printed so far in an execution; all of it when that is finished."""
-        events = self._follow(f"/executions/{_quoted(id)}/events", so_far=True)
+        until = None if self.execution(id).is_finished else time.monotonic() + PAUSE
+        events = self._follow(f"/executions/{_quoted(id)}/events", until=until)
         return "".join(str(event.data["text"]) for event in events if event.name == "log")
 
-    def _follow(self, path: str, *, after: str = "", so_far: bool = False) -> "Iterator[Event]":
-        """The events of a stream until `done`, resumed where it broke; with `so_far`, only until it falls silent."""
+    def _follow(self, path: str, *, after: str = "", until: Optional[float] = None) -> "Iterator[Event]":
+        """The events of a stream until `done`, resumed where it broke; with `until`, those that come by then."""
         last, failing_since = after, None
         while True:
             parser = EventParser()
             headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {})}
             try:
-                with self._connection.stream(path, headers=headers, timeout=PAUSE if so_far else SILENCE) as response:
+                with self._connection.stream(path, headers=headers, timeout=PAUSE if until else SILENCE) as response:
                     if response.status_code == 204:  # it was read to its end before
                         return
                     for piece in response.iter_bytes():
                         for event in parser.feed(piece):
                             last, failing_since = event.id or last, None
                             yield event
-                            if event.name == "done":
+                            if event.name == "done" or (until is not None and time.monotonic() > until):
                                 return
                 error: OvdError = Unreachable(f"The stream {path} ended too early.")
             except (Unreachable, PlatformFailed) as broken:
-                if so_far and isinstance(broken, Silent):
+                if until is not None and isinstance(broken, Silent):
                     return
                 error = broken
             failing_since = failing_since or time.monotonic()

@@ -369,3 +369,9 @@ def test_each_execution_has_exactly_one_final_frame_whatever_is_cancelled_or_los
     assert process.exit_code() == 0
     for client in clients:
         assert receive(client.sock) is None
+
+
+def test_a_long_execution_is_said_to_have_started_long_before_its_result(start: Start) -> None:
+    client = start(APPS / "slow", "--concurrency", "1").client()
+    client.begin({"seconds": 600, "steps": 1})
+    assert client.receive()["type"] == "started"

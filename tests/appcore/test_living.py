@@ -8,7 +8,7 @@ from django.utils import timezone
 
 import makers
 import runners
-from ovd_saas.appcore import applications, executions, releases
+from ovd_saas.appcore import applications, executions, processes, releases
 from ovd_saas.store.records import Application, Execution, Process, Release
 from runners import Core, until
 
@@ -184,3 +184,28 @@ def test_what_a_dead_runner_had_is_forgotten_and_started_again(core: Core) -> No
     until(lambda: Process.objects.get(pk=first.pk).state == "ended")
     until(lambda: lives(core, application, "awake") and Process.objects.filter(state="ready").exists())
     assert fresh(application).start_failures == 0
+
+
+def test_nothing_starts_for_an_application_that_was_suspended_a_moment_ago(core: Core) -> None:
+    application = lively(core)
+    act(application, "wake")
+    Application.objects.filter(pk=application.pk).update(service="waking")
+    seen = fresh(application)
+    act(application, "suspend")
+    runner = core.watching.runner()
+    assert runner and seen.release
+    started = processes.start(
+        engine=core.runner.engine, application=seen, release=seen.release, runner=runner, now=timezone.now()
+    )
+    assert started is None and not Process.objects.exists()
+
+
+def test_a_start_that_succeeds_beside_an_older_process_forgets_earlier_failures(core: Core) -> None:
+    application = lively(core)
+    act(application, "wake")
+    until(lambda: lives(core, application, "awake"))
+    Application.objects.update(start_failures=3, retry_at=timezone.now())
+    process = Process.objects.get()
+    Process.objects.update(state="starting")
+    processes.answer(process_id=process.pk, now=timezone.now())
+    assert (fresh(application).start_failures, fresh(application).retry_at) == (0, None)

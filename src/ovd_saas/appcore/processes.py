@@ -8,6 +8,7 @@ import structlog
 from django.db import transaction
 
 from ovd_saas.domain import processes as states
+from ovd_saas.domain import service, status
 from ovd_saas.domain.plan import retry_delay
 from ovd_saas.engines import base
 from ovd_saas.engines.base import Engine
@@ -21,13 +22,18 @@ CHUNK = 1 << 20  # bytes
 DRAIN_SECONDS = 30.0  # beyond the longest execution, then the process is killed
 
 
-def start(*, engine: Engine, application: Application, release: Release, runner: Runner, now: datetime) -> Process:
-    """Afterwards a row says `starting`, and the runner starts it, or the row says why it ended."""
+def start(
+    *, engine: Engine, application: Application, release: Release, runner: Runner, now: datetime
+) -> Process | None:
+    """Afterwards a row says `starting`, and the runner starts it, or the row says why it ended.
+
+    None when the application may not be served any more: somebody suspended it a moment ago.
+    Raises engines.base.NotPrepared.
+    """
+    process = _row(application, release, runner, now)
+    if process is None:
+        return None
     resources = release.manifest.get("resources", {})
-    process = Process.objects.create(
-        id=uuid4(), application=application, release=release, runner=runner, started_at=now,
-        concurrency=int(release.manifest.get("execute", {}).get("concurrency", 1)),
-    )  # fmt: skip
     try:
         started = engine.start(
             process=str(process.pk),
@@ -54,6 +60,20 @@ def start(*, engine: Engine, application: Application, release: Release, runner:
     return process
 
 
+@transaction.atomic
+def _row(application: Application, release: Release, runner: Runner, now: datetime) -> Process | None:
+    """The row of a process that is about to start, made while nobody can suspend its application."""
+    served = Application.objects.select_for_update().filter(
+        pk=application.pk, status=status.ENABLED, service__in=(service.WAKING, service.AWAKE)
+    )
+    if not served.exists():
+        return None
+    concurrency = int(release.manifest.get("execute", {}).get("concurrency", 1))
+    return Process.objects.create(
+        id=uuid4(), application=application, release=release, runner=runner, concurrency=concurrency, started_at=now
+    )
+
+
 def prepare_again(*, engine: Engine, release: Release) -> None:
     """Afterwards the runner can start the release; for a machine that lost, or never had, its files."""
     engine.prepare(release.digest, archive(release.digest), lambda text: None)
@@ -73,9 +93,11 @@ def drain(*, engine: Engine, process_id: UUID, reason: str, now: datetime) -> No
     engine.stop(str(process_id), float(execute.get("timeout") or 0) + DRAIN_SECONDS)
 
 
+@transaction.atomic
 def answer(*, process_id: UUID, now: datetime) -> None:
-    """The process is ready: take note, once."""
-    transitions.process(process_id, states.ANSWER, now=now, ready_at=now)
+    """The process is ready: take note, once. Its application starts, so earlier failures no longer count."""
+    if transitions.process(process_id, states.ANSWER, now=now, ready_at=now):
+        Application.objects.filter(processes=process_id).update(start_failures=0, retry_at=None)
 
 
 @transaction.atomic

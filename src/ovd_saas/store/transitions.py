@@ -37,16 +37,19 @@ def move(
     *,
     reason: str,
     now: datetime,
+    source: str | None = None,
     cause: str = "",
     actor: str = "appcore",
     **also: Any,
 ) -> str | None:
     """Cause an event in a region of an application; the state after, or None when it is not possible (any more).
 
-    `also` are further columns of the application that change with it.
+    `source` is the state that the decision saw; without it, the present one. `also` are further columns of the
+    application that change with it.
     """
     machine = REGIONS[region]
-    source = Application.objects.values_list(region, flat=True).get(pk=application_id)
+    if source is None:
+        source = Application.objects.values_list(region, flat=True).get(pk=application_id)
     target = machine.target(source, event)
     if target is None:
         return None

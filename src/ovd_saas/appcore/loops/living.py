@@ -83,12 +83,14 @@ class Living:
         if runner is None or release is None or release.digest != digest or digest in self._preparing:
             return False
         try:
-            processes.start(engine=self._engine, application=application, release=release, runner=runner, now=now)
+            started = processes.start(
+                engine=self._engine, application=application, release=release, runner=runner, now=now
+            )
         except base.NotPrepared:
             self._preparing.add(digest)
             threading.Thread(target=self._prepare, args=(release,), daemon=True).start()
             return False
-        return True
+        return started is not None
 
     def _prepare(self, release: Release) -> None:
         """In a thread of its own: an environment may take minutes, and other applications live on."""
@@ -110,14 +112,21 @@ class Living:
             also["sleep_asked_at"] = None
         if target in (service.AWAKE, service.DRAINING, health.FAULTY):
             also["wake_asked_at"] = None
-        if target == service.AWAKE:
-            also |= {"start_failures": 0, "retry_at": None}
         if region == actions.HEALTH and event == health.FAULT:
             reason = f"{reason} {application.reason}"
         if event == service.SLEEP:
             reason = application.reason  # why it was drained is why it sleeps
         cause = self._waker(application) if event == service.WAKE else ""
-        moved = transitions.move(application.pk, region, event, reason=reason, now=now, cause=cause, **also)
+        moved = transitions.move(
+            application.pk,
+            region,
+            event,
+            source=getattr(application, region),
+            reason=reason,
+            now=now,
+            cause=cause,
+            **also,
+        )
         return moved is not None
 
     def _waker(self, application: Application) -> str:

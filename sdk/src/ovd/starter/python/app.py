@@ -22,7 +22,7 @@ class Application(App):
             raise Rejected("The measurements have gaps. Fill them, then send the series again.")
         values = [value for value in measurements.values if value is not None]
         context.log(f"smoothing {len(values)} values")
-        smoothed: list = []
+        smoothed: list[float] = []
         for place in range(len(values)):
             around = values[max(0, place - window // 2) : place + window // 2 + 1]
             smoothed.append(sum(around) / len(around))

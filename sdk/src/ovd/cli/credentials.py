@@ -51,7 +51,7 @@ def find() -> Credentials:
         return Credentials(url, token or (found.token if found is not None and is_same else ""))
     if found is None:
         raise Refusal(
-            "No platform is known here. Sign in with: ovd login URL (where the platform is installed, ovd up starts one)"
+            "No platform is known here. Sign in with: ovd login URL (where it is installed, ovd up starts one)"
         )
     return Credentials(found.url, token or found.token)
 

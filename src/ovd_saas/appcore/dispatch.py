@@ -20,7 +20,7 @@ from ovd_saas.appcore.dispatch_leases import Leases, settle
 from ovd_saas.appcore.dispatch_process import LiveProcess
 from ovd_saas.appcore.dispatch_run import Loss, Order, Outcome, Run
 from ovd_saas.appcore.dispatch_waits import Waits, final_among
-from ovd_saas.appcore.lanes import LINE_SECONDS, Lane
+from ovd_saas.appcore.lanes import QUICK_SECONDS, Lane
 from ovd_saas.domain import executions
 from ovd_saas.store import claims
 from ovd_saas.store.claims import Nothing
@@ -30,7 +30,7 @@ from ovd_saas.store.threads import Threads
 
 log = structlog.get_logger()
 
-VISIBLE_AFTER = LINE_SECONDS  # seconds; what takes longer is a row that everybody sees
+VISIBLE_AFTER = QUICK_SECONDS  # seconds; what takes longer is a row that everybody sees
 STOP_SECONDS = 3.0
 _RENEW_SECONDS = 3.0
 _TELL_SECONDS = 0.25
@@ -81,7 +81,7 @@ class Dispatcher:
         lane = self.lanes.get(order.application_id)
         if lane is None or self._is_stopping:
             return None
-        process = await lane.seat(order.caller, release_id, LINE_SECONDS)
+        process = await lane.seat(order.caller, release_id)
         if process is None:
             return None
         return self._begin(process, order)

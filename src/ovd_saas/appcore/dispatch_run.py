@@ -4,6 +4,7 @@ Until it has a row (`lease` is 0) it lives in memory only, and nobody has been t
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -71,6 +72,7 @@ class Run:
     first: "asyncio.Future[Ending | None]"
     outcome: "asyncio.Future[Outcome]"  # of a run that has a row
     sent_at: datetime = field(default_factory=timezone.now)
+    began: float = field(default_factory=time.monotonic)
     progress: dict[str, Any] | None = None
     happenings: list[Happening] = field(default_factory=list)  # not told yet
     files: OutputFiles | None = None

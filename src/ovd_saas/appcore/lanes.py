@@ -1,17 +1,19 @@
 """Lanes: the ready processes of one application as this server sees them, and the short line before them. Floor 2.
 
 A newcomer gets a seat at once when one is free and nobody waits in the database. Otherwise it stands in line, in
-memory, for a moment; then it becomes a queued row, which is durable, visible, and served in fair order.
+memory, for a moment, as long as what runs is quick; then it becomes a queued row: durable, visible, in fair order.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from uuid import UUID
 
 from ovd_saas.appcore.dispatch_process import LiveProcess
 
-LINE_SECONDS = 0.2
+QUICK_SECONDS = 0.2  # a run that takes longer holds up the line
+LINE_SECONDS = 1.0
 LONGEST_LINE = 256
 
 Seat = asyncio.Future[LiveProcess | None]
@@ -46,19 +48,26 @@ class Lane:
     def serves(self, release_id: int) -> bool:
         return any(process.is_open and process.release.id == release_id for process in self.processes.values())
 
-    async def seat(self, caller: str, release_id: int, seconds: float) -> LiveProcess | None:
+    def is_stuck(self) -> bool:
+        """Whether something runs that is not quick, so that standing in line would only hide who waits."""
+        before = time.monotonic() - QUICK_SECONDS
+        return any(run.began < before for process in self.processes.values() for run in process.runs.values())
+
+    async def seat(self, caller: str, release_id: int) -> LiveProcess | None:
         """A process with room, reserved; None when there was none in time."""
         if not self.serves(release_id) or self._waiting >= LONGEST_LINE:
             return None
         if not (self.has_queue or self.is_pumping or self._waiting) and (process := self.room(release_id)):
             process.reserved += 1
             return process
-        return await self._stand_in_line(caller, release_id, seconds)
+        if self.is_stuck():
+            return None
+        return await self._stand_in_line(caller, release_id)
 
-    async def _stand_in_line(self, caller: str, release_id: int, seconds: float) -> LiveProcess | None:
+    async def _stand_in_line(self, caller: str, release_id: int) -> LiveProcess | None:
         loop = asyncio.get_running_loop()
         seat: Seat = loop.create_future()
-        timer = loop.call_later(seconds, _leave, seat)
+        timer = loop.call_later(QUICK_SECONDS, self._reconsider, seat, loop.time() + LINE_SECONDS)
         place = (release_id, seat)
         self._line.setdefault(caller, deque()).append(place)
         self._waiting += 1
@@ -90,6 +99,15 @@ class Lane:
             process.reserved += 1
             seat.set_result(process)
 
+    def _reconsider(self, seat: Seat, until: float) -> None:
+        loop = asyncio.get_running_loop()
+        if seat.done():
+            return
+        if loop.time() >= until or self.is_stuck():
+            seat.set_result(None)
+        else:
+            loop.call_later(QUICK_SECONDS, self._reconsider, seat, until)
+
     def _forget(self, caller: str, place: Place) -> None:
         waiting = self._line.get(caller)
         if waiting is not None and place in waiting:
@@ -104,8 +122,3 @@ class Lane:
         if waiting:
             self._line[caller] = waiting  # to the end: it is the others' turn
         return entry
-
-
-def _leave(seat: Seat) -> None:
-    if not seat.done():
-        seat.set_result(None)

@@ -1,7 +1,7 @@
 """Outcomes: what becomes of a lost execution, and whose turn is next. Floor 0: pure."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from ovd_saas.domain import executions
 
@@ -14,22 +14,29 @@ def after_loss(attempts: int, max_attempts: int) -> str:
     return executions.REQUEUE if attempts < max_attempts else executions.FAIL
 
 
-def fair(queue: Sequence[tuple[str, str, datetime]]) -> list[str]:
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_NOBODY: Mapping[str, datetime] = {}
+
+
+def fair(queue: Sequence[tuple[str, str, datetime]], served: Mapping[str, datetime] = _NOBODY) -> list[str]:
     """The ids of `(id, caller, created_at)` in the order of their turn.
 
     Round robin over callers, oldest first within one: the n-th execution of a caller comes after every
-    caller's (n-1)-th, so that one who sends a thousand does not keep the others waiting.
+    caller's (n-1)-th, so that one who sends a thousand does not keep the others waiting. `served` says when something
+    of a caller last started: whoever was served longest ago, or never, comes first in a round.
     """
     turns: dict[str, int] = {}
     ranked = []
     for id_, caller, created_at in sorted(queue, key=lambda entry: (entry[2], entry[0])):
         turn = turns.get(caller, 0)
         turns[caller] = turn + 1
-        ranked.append((turn, created_at, id_))
-    return [id_ for _, _, id_ in sorted(ranked)]
+        ranked.append((turn, served.get(caller, _NEVER), created_at, id_))
+    return [entry[-1] for entry in sorted(ranked)]
 
 
-def position(queue: Sequence[tuple[str, str, datetime]], id_: str) -> int | None:
+def position(
+    queue: Sequence[tuple[str, str, datetime]], id_: str, served: Mapping[str, datetime] = _NOBODY
+) -> int | None:
     """The place of an execution in the queue, 1 = next; None when it does not wait."""
-    order = fair(queue)
+    order = fair(queue, served)
     return order.index(id_) + 1 if id_ in order else None

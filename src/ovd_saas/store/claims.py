@@ -17,6 +17,7 @@ from django.db.models import F
 from ovd_saas.domain import executions, outcomes, processes
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
+from ovd_saas.store.queries import turns
 from ovd_saas.store.records import Execution, ExecutionEvent, Process
 
 LEASE = timedelta(seconds=10)
@@ -57,14 +58,11 @@ class Happening:
     at: datetime
 
 
-_NEXT = """
-    SELECT execution.id FROM store_execution AS execution JOIN (
-        SELECT id, row_number() OVER (PARTITION BY caller ORDER BY created_at, id) AS turn
-        FROM store_execution WHERE application_id = %(application)s AND status = 'queued' AND created_at <= %(before)s
-        ORDER BY turn, created_at, id LIMIT %(candidates)s
-    ) AS waiting USING (id)
-    WHERE execution.status = 'queued' ORDER BY waiting.turn, execution.created_at, execution.id
-    LIMIT 1 FOR UPDATE OF execution SKIP LOCKED"""
+_NEXT = f"""
+    SELECT execution.id FROM store_execution AS execution
+    JOIN (SELECT id, place FROM ({turns.ORDER}) AS places WHERE place <= %(candidates)s) AS turns USING (id)
+    WHERE execution.status = 'queued' ORDER BY turns.place
+    LIMIT 1 FOR UPDATE OF execution SKIP LOCKED"""  # noqa: S608
 
 
 @transaction.atomic

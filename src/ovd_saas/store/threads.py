@@ -2,17 +2,22 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+FRESH_SECONDS = 1.0  # a connection that was used so lately is not checked before it is used again
 COUNT = 6  # at once; each holds a connection to PostgreSQL
+
+_last = threading.local()
 
 
 class Threads:
@@ -44,8 +49,12 @@ def _close(together: threading.Barrier) -> None:
 
 
 def _with_connection(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    close_old_connections()
+    if time.monotonic() - getattr(_last, "used", 0.0) > FRESH_SECONDS:
+        close_old_connections()  # has the next query check it first
     try:
         return function(*args, **kwargs)
-    finally:
+    except DatabaseError:
         close_old_connections()
+        raise
+    finally:
+        _last.used = time.monotonic()

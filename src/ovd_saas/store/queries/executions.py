@@ -8,16 +8,10 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from ovd_saas.domain import executions as states
-from ovd_saas.store.queries import pages
+from ovd_saas.store.queries import pages, turns
 from ovd_saas.store.records import Application, Execution
 
 _RELATED = ("application__organisation", "release", "created_by")
-
-_POSITIONS = """
-    SELECT id, row_number() OVER (ORDER BY turn, created_at, id) FROM (
-        SELECT id, created_at, row_number() OVER (PARTITION BY caller ORDER BY created_at, id) AS turn
-        FROM store_execution WHERE application_id = %s AND status = 'queued'
-    ) AS turns"""
 
 
 def all_of(application: Application) -> QuerySet[Execution]:
@@ -57,7 +51,7 @@ def positions(executions: Iterable[Execution]) -> dict[UUID, int]:
     found: dict[UUID, int] = {}
     for application_id in {row.application_id for row in executions if row.status == states.QUEUED}:
         with connection.cursor() as cursor:
-            cursor.execute(_POSITIONS, [application_id])
+            cursor.execute(turns.ORDER, {"application": application_id, "before": "infinity"})
             found.update(cursor.fetchall())
     return found
 

@@ -149,12 +149,17 @@ class Stage:
         return played
 
     def make_ready(self, played: Played) -> None:
+        """Wait until it serves and until the gateway knows."""
+        self.make_ready_now(played)
+        until(lambda: self.knows(played))
+
+    def make_ready_now(self, played: Played) -> None:
+        """Wait until it serves; somebody is told."""
         ours = played.control
         ours.settimeout(30)
         said = protocol.receive(ours)
         assert said is not None and said[0]["type"] == "ready", said
         transitions.process(played.row.pk, processes.ANSWER, now=timezone.now(), ready_at=timezone.now())
-        until(lambda: self.knows(played))
 
     def knows(self, played: Played) -> bool:
         dispatcher = self.serving.gateway._dispatcher

@@ -138,30 +138,29 @@ class Leases:
         self.runs[run.id] = run
         try:
             outcome = await run.outcome
-            await self._settle(run, outcome)
+            run.is_final = await self._settle(run, outcome)
         finally:
-            run.is_over = True
             self.runs.pop(run.id, None)
-        self._on_final(run.id)
+        if run.is_final:
+            self._on_final(run.id)
 
-    async def _settle(self, run: Run, outcome: Outcome) -> None:
+    async def _settle(self, run: Run, outcome: Outcome) -> bool:
+        """Whether it is final now, by our doing."""
         while True:
             try:
                 if isinstance(outcome, Ending):
-                    await self._finish(run, outcome)
-                else:
-                    await self._give_back(run, outcome)
-                return
+                    return await self._finish(run, outcome)
+                return await self._give_back(run, outcome)
             except AWAY as error:
                 log.warning("an outcome waits for the database", execution=str(run.id), error=str(error).strip())
                 await asyncio.sleep(_PAUSE_SECONDS)
             except DatabaseError as error:
                 log.exception("an outcome cannot be archived", execution=str(run.id))
                 if not isinstance(outcome, Ending) or outcome.result.event == executions.FAIL:
-                    return  # its lease runs out, and the reaper takes over
+                    return False  # its lease runs out, and the reaper takes over
                 outcome = run.failed("storage", f"The outcome could not be archived: {error}")
 
-    async def _finish(self, run: Run, ending: Ending) -> None:
+    async def _finish(self, run: Run, ending: Ending) -> bool:
         async with self._telling:
             last, run.happenings = run.happenings, []
             await _complete(run, last)
@@ -169,18 +168,23 @@ class Leases:
                 finishing = self._threads.call(
                     claims.finish, run.id, run.order.lease, ending.result, now=ending.at, last=last
                 )
-                if not await finishing:
-                    log.info("a late result was dropped", execution=str(run.id), lease=run.order.lease)
+                is_ours = await finishing
             except DatabaseError:
                 run.happenings = last + run.happenings
                 raise
+        if not is_ours:
+            log.info("a late result was dropped", execution=str(run.id), lease=run.order.lease)
+        return is_ours
 
-    async def _give_back(self, run: Run, loss: Loss) -> None:
+    async def _give_back(self, run: Run, loss: Loss) -> bool:
         counts, reason = loss.counts, loss.reason
         if counts is None:
             condemned = await self._threads.call(claims.why_condemned, run.process.id)
             counts, reason = not condemned, condemned or reason
-        await self._threads.call(claims.give_back, run.id, run.order.lease, reason, counts=counts, now=timezone.now())
+        state = await self._threads.call(
+            claims.give_back, run.id, run.order.lease, reason, counts=counts, now=timezone.now()
+        )
+        return state in executions.FINAL
 
 
 def settle(run: Run, outcome: Outcome) -> None:

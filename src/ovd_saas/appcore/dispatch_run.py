@@ -78,7 +78,7 @@ class Run:
     files: OutputFiles | None = None
     is_visible: bool = False
     is_settled: bool = False
-    is_over: bool = False  # its row is final, or somebody else's
+    is_final: bool = False  # its row is, by the doing of this server
     wire: str = ""  # its name on the channel: the same process may get the same execution again
     timer: asyncio.TimerHandle | None = None
     _log: list[str] = field(default_factory=list)

@@ -140,7 +140,7 @@ class Executions:
 
     async def _wait_for(self, asked: Asked, run: Run, receive: Receive) -> Answer:
         with self._holding.waiting(run.id) as waiting:
-            if not run.is_over:
+            if not run.is_final:
                 await hold(waiting, asked.until - time.monotonic(), receive)
         return await self._read(asked, run.id)
 

@@ -434,7 +434,7 @@ def platform() -> dict[str, Any]:
         error={
             "code": "exception",
             "message": "ZeroDivisionError: division by zero",
-            "traceback": 'Traceback (most recent call last):\n  File "app.py", line 9\nZeroDivisionError: division by zero\n',
+            "traceback": 'Traceback:\n  File "app.py", line 9\nZeroDivisionError: division by zero\n',
         },
     )
     rejected = execution(

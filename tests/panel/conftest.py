@@ -1,14 +1,15 @@
-"""What tests of pages share: a signed-in client, a live server, a browser that complains of nothing."""
+"""What tests of the Control Panel share: sessions of people with each role, a browser, a live server."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Browser, sync_playwright
 
-import pages_browser
 import pages_rows
+from pages_browser import browser, live, open_page
+
+__all__ = ["browser", "client_of", "live", "open_page", "own_files"]
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +19,7 @@ def own_files(settings: Any, tmp_path: Any) -> None:
 
 @pytest.fixture
 def client_of(db: None) -> Callable[..., Client]:
-    """`client_of("operator")`: a browser's session of somebody with this role in acme; None: in none."""
+    """`client_of("operator")`: the session of somebody with this role in acme; None: in none."""
 
     def client(role: str | None = "owner") -> Client:
         found = Client()
@@ -26,11 +27,3 @@ def client_of(db: None) -> Callable[..., Client]:
         return found
 
     return client
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = pages_browser.launch(playwright)
-        yield browser
-        browser.close()

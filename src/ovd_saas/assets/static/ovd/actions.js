@@ -26,7 +26,8 @@
 
   $(document).on("submit", "form[data-action]", function (event) {
     event.preventDefault();
-    if (Date.now() < busyUntil) { return; }
+    var isElsewhere = $(this).closest("[data-messages]").length > 0; // no second click lands there by accident
+    if (busyUntil === Infinity || (Date.now() < busyUntil && !isElsewhere)) { return; }
     busyUntil = Infinity;
     var form = this, $buttons = $("form[data-action] button");
     $buttons.attr("aria-disabled", "true");

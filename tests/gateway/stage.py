@@ -22,7 +22,6 @@ from django.utils import timezone
 
 import makers
 from ovd import protocol, schema
-from ovd.manifest import load
 from ovd_saas.appcore import access
 from ovd_saas.domain import processes
 from ovd_saas.gateway.app import Gateway
@@ -137,9 +136,7 @@ class Stage:
         command = [sys.executable, "-m", "ovd.process", "--folder", str(APPS / application.name),
                    "--listen-fd", str(listening.fileno()), "--control-fd", str(theirs.fileno()),
                    "--concurrency", str(concurrency)]  # fmt: skip
-        process = subprocess.Popen(
-            command, pass_fds=[listening.fileno(), theirs.fileno()], stdout=subprocess.DEVNULL
-        )
+        process = subprocess.Popen(command, pass_fds=[listening.fileno(), theirs.fileno()], stdout=subprocess.DEVNULL)
         listening.close()
         theirs.close()
         played = Played(row, process, ours)

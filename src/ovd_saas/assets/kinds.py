@@ -100,3 +100,12 @@ def fits(kind: str, value: Any) -> bool:
     if kind in ("integer", "number"):
         return isinstance(value, int | float) and not isinstance(value, bool)
     return kind in ("text", "choice") and not isinstance(value, dict | list)
+
+
+def kinds_of_file(media_types: list[str]) -> str:
+    """ "PNG, JPEG", "any text"."""
+    words = []
+    for name in media_types:
+        kind, _, detail = name.partition("/")
+        words.append(f"any {kind}" if detail == "*" else detail.upper() if kind == "image" else name)
+    return ", ".join(words)

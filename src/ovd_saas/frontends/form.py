@@ -20,6 +20,7 @@ class Prefilled:
     url: str
     origin: str  # "sample:NAME" or "execution:ID"; the server finds the bytes by it
     is_picture: bool
+    media_type: str
 
 
 @dataclass(frozen=True)

@@ -115,10 +115,11 @@ def _filled(
                 value["name"],
                 reverse("panel:file", args=[earlier.pk, value["digest"]]),
                 f"execution:{earlier.pk}",
-                value.get("media_type") in PICTURES,
+                value["media_type"] in PICTURES,
+                value["media_type"],
             )
             for field, value in earlier.inputs.items()
-            if isinstance(value, dict) and "digest" in value
+            if isinstance(value, dict) and "digest" in value and "media_type" in value
         }
         return earlier.inputs, files, f"execution:{earlier.pk}"
     return {}, {}, ""

@@ -63,17 +63,14 @@ def prefilled(release: Release, sample: dict[str, Any]) -> dict[str, Prefilled]:
         name = file_name(sample, field)
         if name and properties[field].get("x-ovd", {}).get("kind") in FILES:
             url = address(release, sample["name"], field)
-            found_[field] = Prefilled(name, url, f"sample:{sample['name']}", _looks_like_picture(name))
+            media_type = sniff.media_type(name, b"")
+            found_[field] = Prefilled(name, url, f"sample:{sample['name']}", media_type in PICTURES, media_type)
     return found_
 
 
 def address(release: Release, sample: str, field: str) -> str:
     owner = release.application
     return reverse("frontends:sample_file", args=[owner.organisation.slug, owner.name, release.number, sample, field])
-
-
-def _looks_like_picture(name: str) -> bool:
-    return sniff.media_type(name, b"") in PICTURES
 
 
 @login_required

@@ -13,7 +13,7 @@ from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from ovd_saas.assets import looks, plots
+from ovd_saas.assets import kinds, looks, plots
 from ovd_saas.assets.kinds import Shown
 
 register = template.Library()
@@ -220,6 +220,9 @@ def pretty(value: Any) -> str:
 @register.filter
 def compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+register.filter("kinds_of_file", kinds.kinds_of_file)
 
 
 @register.filter

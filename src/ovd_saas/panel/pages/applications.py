@@ -146,7 +146,8 @@ def _timeline(request: HttpRequest, row: Application) -> dict[str, Any]:
 
 
 def _processes(request: HttpRequest, row: Application) -> dict[str, Any]:
-    return {"processes": panel.processes(row)}
+    processes = panel.processes(row)
+    return {"processes": processes, "has_memory": any(one.runner.facts.get("processes") for one in processes)}
 
 
 def _about(request: HttpRequest, row: Application) -> dict[str, Any]:

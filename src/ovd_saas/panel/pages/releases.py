@@ -60,26 +60,34 @@ def _release(application: Application, number: int) -> Release:
     return row
 
 
-def _sections(manifest: dict[str, Any]) -> list[tuple[str, list[tuple[str, Any]]]]:
+_ORDER = (
+    "name", "title", "summary", "licence", "authors", "paper", "credits", "tags", "entry", "command", "description",
+    "resources", "execute", "sleep", "environment", "network", "learn", "gate",
+)  # fmt: skip
+_SHOWN_ELSEWHERE = ("description_text", "inputs", "outputs")
+
+
+def _sections(manifest: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     """The manifest as it is read: what it says about itself, then each of its tables."""
-    plain = [
-        (key, _said(value))
-        for key, value in manifest.items()
-        if not isinstance(value, dict) and value not in ("", [], None)
+    names = [*_ORDER, *(name for name in manifest if name not in _ORDER)]
+    values = {name: manifest[name] for name in names if name in manifest and name not in _SHOWN_ELSEWHERE}
+    about = {name: value for name, value in values.items() if not isinstance(value, dict)}
+    tables = [("", about), *((name, value) for name, value in values.items() if isinstance(value, dict))]
+    said = [
+        (name, [(key, _said(value)) for key, value in rows.items() if not _is_empty(value)]) for name, rows in tables
     ]
-    tables = [
-        (key, [(name, _said(inner)) for name, inner in value.items() if inner not in ("", [], None)])
-        for key, value in manifest.items()
-        if isinstance(value, dict) and value
-    ]
-    return [("", plain), *tables] if plain else tables
+    return [(name, rows) for name, rows in said if rows]
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value in ("", [], {})
 
 
 def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_said(inner)}" for name, inner in value.items() if inner not in ("", [], None))
+        return ", ".join(_said(inner) for inner in value.values() if not _is_empty(inner))
     if isinstance(value, list):
         return "; ".join(_said(inner) for inner in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -101,7 +109,7 @@ def _field(name: str, prop: dict[str, Any], is_required: bool) -> dict[str, Any]
         else "",
         " or ".join(str(one) for one in prop.get("enum", [])),
         f"at least {hints['minimum_length']} long" if hints.get("minimum_length") else "",
-        ", ".join(hints.get("media_types", [])),
+        kinds.kinds_of_file(hints.get("media_types", [])),
     ]  # fmt: skip
     return {
         "name": name,

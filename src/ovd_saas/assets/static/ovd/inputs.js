@@ -107,7 +107,7 @@
     if (kind === "image" || kind === "file") {
       var file = $field.find("input[type=file]")[0].files[0], $origin = $field.find("[data-origin]");
       if (file) { return { file: file, name: file.name }; }
-      return $origin.length ? { url: $origin.data("url"), name: $origin.data("file-name") } : null;
+      return $origin.length ? { url: $origin.data("url"), name: $origin.data("file-name"), type: $origin.data("media-type") } : null;
     }
     if (kind === "series" || kind === "table") {
       var text = $field.find("textarea").val();

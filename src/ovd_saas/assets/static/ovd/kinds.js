@@ -27,6 +27,8 @@
     return Number(value).toLocaleString("en-GB", { maximumSignificantDigits: 6 });
   }
 
+  var TIMES = { year: "{yyyy}", month: "{d} {MMM}", day: "{d} {MMM}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}" };
+
   function series(picture, colours) {
     var all = [], index = 0;
     if (picture.interval) {
@@ -82,7 +84,7 @@
       tooltip: { trigger: "axis", renderMode: "richText", backgroundColor: colours.back, borderColor: colours.grid,
         textStyle: { color: colours.text, fontSize: 12 }, formatter: tip(picture), confine: true },
       xAxis: { type: picture.timed ? "time" : "value", min: "dataMin", max: "dataMax", splitLine: { show: false },
-        axisLine: { lineStyle: { color: colours.grid } }, axisLabel: { color: colours.quiet, hideOverlap: true } },
+        axisLine: { lineStyle: { color: colours.grid } }, axisLabel: { color: colours.quiet, hideOverlap: true, formatter: picture.timed ? TIMES : undefined } },
       yAxis: { type: "value", scale: true, name: picture.unit, nameGap: 10, nameTextStyle: { color: colours.quiet, align: "center" },
         splitNumber: isSmall ? 2 : 5, axisLabel: { color: colours.quiet, formatter: short }, splitLine: { lineStyle: { color: colours.grid } } },
       dataZoom: hasZoom ? [{ type: "slider", height: 24, bottom: 12, borderColor: colours.grid, textStyle: { color: colours.quiet },

@@ -21,8 +21,8 @@
       if (one.held.file) { return { field: one.field, name: one.held.name, bytes: one.held.file }; }
       return fetch(one.held.url).then(function (answer) {
         if (!answer.ok) { throw new Error("The example file " + one.held.name + " could not be loaded. Choose a file of your own."); }
-        return answer.blob();
-      }).then(function (bytes) { return { field: one.field, name: one.held.name, bytes: bytes }; });
+        return answer.arrayBuffer();
+      }).then(function (bytes) { return { field: one.field, name: one.held.name, bytes: new Blob([bytes], { type: one.held.type }) }; });
     })).then(function (parts) { return { inputs: inputs, parts: parts }; });
   }
   function request(gathered) {

@@ -1,5 +1,6 @@
 """`ovd appcore`: the orchestrator's process. Floor 4."""
 
+import os
 import signal
 
 
@@ -7,8 +8,8 @@ def serve() -> None:
     """Until SIGTERM or SIGINT."""
     from ovd_saas.wiring import logs
 
+    os.umask(0o077)
     logs.configure("appcore")
-    import os
 
     import django
 

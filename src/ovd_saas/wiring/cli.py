@@ -36,8 +36,12 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def runner() -> None:
         """Run this machine's runner alone."""
+        import os
         import runpy
 
+        from ovd_saas.wiring import home
+
+        os.environ["OVD_RUN"] = str(home.run_folder(home.folder()))
         runpy.run_module("ovd_saas.runner", run_name="__main__", alter_sys=True)
 
     @app.command()

@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ SAY = "\033[1m{}\033[0m" if sys.stdout.isatty() else "{}"
 
 @dataclass
 class Child:
-    """One process of ours and how to start it again."""
+    """One process of ours and how to start it again. `spawn` may raise OSError or PostgresFailed."""
 
     name: str
     spawn: Callable[[], subprocess.Popen[bytes]]
@@ -47,21 +47,28 @@ class Child:
         self.started_at = time.monotonic()
 
     def tend(self) -> bool:
-        """Start it again if it died; True if that happened."""
+        """Start it again if it died; True if that happened. When it cannot be started, it is tried again."""
         now = time.monotonic()
         if self.process is not None and self.process.poll() is None:
             return False
         if self.process is not None:
-            status = self.process.returncode
+            say(f"{self.name} ended ({_ending(self.process.returncode)}); starting it again")
             self.process = None
-            self.deaths = 1 if now - self.started_at > STEADY_SECONDS else self.deaths + 1
-            pause = PAUSES[min(self.deaths - 1, len(PAUSES) - 1)]
-            self.again_at = now + pause
-            say(f"{self.name} ended ({_ending(status)}); starting it again")
+            self._pause(now)
         if now < self.again_at:
             return False
-        self.start()
+        try:
+            self.start()
+        except (OSError, PostgresFailed) as error:
+            say(f"{self.name} could not be started: {error}; trying again")
+            self._pause(now)
+            return False
         return True
+
+    def _pause(self, now: float) -> None:
+        """Longer with each death in a row."""
+        self.deaths = 1 if now - self.started_at > STEADY_SECONDS else self.deaths + 1
+        self.again_at = now + PAUSES[min(self.deaths - 1, len(PAUSES) - 1)]
 
     @property
     def pid(self) -> int | None:
@@ -77,6 +84,7 @@ class Platform:
     socket: socket.socket
     postgres: Postgres | None
     children: dict[str, Child] = field(default_factory=dict)
+    starting: bool = True
     stopping: bool = False
 
     @property
@@ -87,8 +95,8 @@ class Platform:
     def start(self) -> None:
         if self.postgres is not None:
             postgres = self.postgres
-            self.children["postgresql"] = Child("postgresql", lambda: _start_postgres(postgres))
-            self.children["postgresql"].start()
+            postgres.start()
+            self.children["postgresql"] = Child("postgresql", postgres.spawn, postgres.process, time.monotonic())
         self.bootstrap()
         fd = str(self.socket.fileno())
         for name, *arguments in (["runner"], ["appcore"], ["web", "--fd", fd]):
@@ -98,7 +106,7 @@ class Platform:
     def bootstrap(self) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "ovd_saas.wiring.bootstrap", str(self.credentials_file)],
-            env=self.environment, stdout=subprocess.PIPE, text=True,
+            env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
         if done.returncode != 0:
             raise SystemExit("The database could not be prepared; the lines above say why.")
@@ -124,11 +132,21 @@ class Platform:
 
     def tend(self) -> None:
         """Until asked to stop: restart what died, keep `up.json` true."""
+        is_true = True
         while not self.stopping:
             tended = [child.tend() for child in self.children.values()]  # every one, each time
-            if any(tended):
-                self.write_up_file()
+            if any(tended) or not is_true:
+                is_true = self._wrote_up_file(say_why_not=is_true)
             time.sleep(0.1)
+
+    def _wrote_up_file(self, *, say_why_not: bool) -> bool:
+        try:
+            self.write_up_file()
+        except OSError as error:  # a full disk: everything else goes on
+            if say_why_not:
+                say(f"{self.home / 'up.json'} could not be written: {error.strerror}; trying again")
+            return False
+        return True
 
     def health(self) -> dict[str, Any] | None:
         """What `/health` says now; None while web does not answer or a part is down."""
@@ -141,14 +159,13 @@ class Platform:
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_WITHIN_SECONDS
-        while not self.stopping and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
             if self.health() is not None:
                 return
             for child in self.children.values():
                 child.tend()
             time.sleep(0.05)
-        if not self.stopping:
-            raise SystemExit(f"The platform is not ready after {READY_WITHIN_SECONDS:g} s. See {self.home / 'logs'}.")
+        raise SystemExit(f"The platform is not ready after {READY_WITHIN_SECONDS:g} s. See {self.home / 'logs'}.")
 
     def stop(self) -> None:
         """Doors first, the database last; what does not end in time is killed."""
@@ -180,6 +197,7 @@ class Platform:
 
 def up(*, with_examples: bool = True) -> None:
     """Start, publish the examples that are missing, say where everything is, stay until Ctrl-C."""
+    os.umask(0o077)
     folder = home.folder()
     with _only_one(folder):
         run = home.run_folder(folder)
@@ -189,21 +207,25 @@ def up(*, with_examples: bool = True) -> None:
         try:
             platform.start()
             platform.wait_until_ready()
-            if with_examples and not platform.stopping:
+            if with_examples:
                 _publish_examples(platform)
-            if not platform.stopping:
-                platform.write_up_file()
-                _say_where(platform)
+            platform.write_up_file()
+            _say_where(platform)
+            platform.starting = False
             platform.tend()
-        except PostgresFailed as error:
-            raise SystemExit(str(error)) from None
+        except Interrupted:
+            pass
+        except (PostgresFailed, OSError) as error:
+            raise SystemExit(f"The platform could not be started: {error}") from None
         finally:
+            platform.starting = False
             platform.stop()
             say("stopped")
 
 
 def say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
+    with suppress(OSError):  # a closed terminal or pipe is no reason to end
+        print(text, flush=True)  # noqa: T201
 
 
 def examples() -> Path | None:
@@ -220,11 +242,14 @@ def _publish_examples(platform: Platform) -> None:
     environment = {**platform.environment, "OVD_URL": platform.url, "OVD_TOKEN": known["token"]}
     for manifest in sorted(folder.glob("*/ovd.toml")):
         name = manifest.parent.name
-        if f"demo/{name}" in platform.applications or platform.stopping:
+        if f"demo/{name}" in platform.applications:
             continue
         say(f"publishing the example {name} …")
         command = [sys.executable, "-m", "ovd.cli", "push", str(manifest.parent), "--org", "demo", "--no-check"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
         if done.returncode != 0:
             say(f"the example {name} could not be published:\n{done.stdout}{done.stderr}")
 
@@ -249,12 +274,6 @@ def _say_where(platform: Platform) -> None:
 """)
 
 
-def _start_postgres(postgres: Postgres) -> subprocess.Popen[bytes]:
-    postgres.start()
-    assert postgres.process is not None
-    return postgres.process
-
-
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
     """Two platforms in one data folder would fight; the second one is told."""
@@ -269,9 +288,18 @@ def _only_one(folder: Path) -> Iterator[None]:
         yield
 
 
+class Interrupted(Exception):
+    """Somebody asked it to stop while it was starting."""
+
+
 def _on_signals(platform: Platform) -> None:
+    """Asked to stop, it gives up starting wherever that is, or tends no longer; asked again, it goes on stopping."""
+
     def stop(*_: object) -> None:
         platform.stopping = True
+        if platform.starting:
+            platform.starting = False
+            raise Interrupted
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)

@@ -3,11 +3,15 @@
 import os
 import socket
 
+LAST_PORT = 65535
+from types import FrameType
+
 
 def serve(fd: int | None = None) -> None:
     """Until SIGTERM or SIGINT; then requests in flight may finish for a moment."""
     from ovd_saas.wiring import logs
 
+    os.umask(0o077)
     logs.configure("web")
     import uvicorn
 
@@ -28,13 +32,19 @@ def serve(fd: int | None = None) -> None:
         timeout_keep_alive=60,
         backlog=2048,
     )
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd) if fd is not None else listen()])
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            application.begin_stop()  # who waits for a result is answered before the connections are closed
+            super().handle_exit(sig, frame)
+
+    Server(config).run(sockets=[socket.socket(fileno=fd) if fd is not None else listen()])
 
 
 def listen() -> socket.socket:
     """A listening socket at OVD_HOST (127.0.0.1) and OVD_PORT (8000; 0 = any free one)."""
     host = os.environ.get("OVD_HOST", "127.0.0.1")
-    port = int(os.environ.get("OVD_PORT", "8000"))
+    port = _port(os.environ.get("OVD_PORT") or "8000")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -46,3 +56,9 @@ def listen() -> socket.socket:
         ) from None
     listening.listen(2048)
     return listening
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > LAST_PORT:
+        raise SystemExit(f"OVD_PORT is {text!r}; it must be a number from 0 to {LAST_PORT} (0 = any free one).")
+    return int(text)

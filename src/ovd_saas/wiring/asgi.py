@@ -8,6 +8,7 @@ from django.core.asgi import get_asgi_application
 
 _django = get_asgi_application()
 
-from ovd_saas.gateway.app import Gateway  # noqa: E402 - needs Django to be set up
+from ovd_saas.api.bodies import Bounded  # noqa: E402 - needs Django to be set up
+from ovd_saas.gateway.app import Gateway  # noqa: E402 - likewise
 
-application = Gateway(_django)
+application = Gateway(Bounded(_django))

@@ -2,9 +2,9 @@
 
 import os
 import socket
+from types import FrameType
 
 LAST_PORT = 65535
-from types import FrameType
 
 
 def serve(fd: int | None = None) -> None:

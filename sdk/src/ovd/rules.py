@@ -138,8 +138,9 @@ class Author:
 class About:
     """The keys at the top of the manifest."""
 
-    name: str = _rule("", "text", pattern=r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])",
-                      said="2 to 40 lower-case letters, digits or hyphens, not at the ends")  # fmt: skip
+    name: str = _rule("", "text", pattern=r"[a-z][a-z0-9-]{0,38}[a-z0-9]",
+                      said="2 to 40 lower-case letters, digits or hyphens, beginning with a letter, "
+                      "not ending with a hyphen")  # fmt: skip
     title: str = _rule("", "text", pattern=r"(?s).{1,200}", said="1 to 200 characters")
     summary: str = _rule("", "text", pattern=r"(?s).{0,500}", said="at most 500 characters")
     description: str = _rule("", "text")

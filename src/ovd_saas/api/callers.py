@@ -32,6 +32,8 @@ class Session(APIKeyCookie):
     def __call__(self, request: HttpRequest) -> Caller | None:
         if "Authorization" in request.headers or not request.COOKIES.get(self.param_name):
             return None  # a token that opens nothing is not made good by a session
+        if not isinstance(request.user, User):
+            return None  # the session has ended: 401, not a word about CSRF
         uploads.expect(request)
         caller: Caller | None = super().__call__(request)
         return caller

@@ -5,15 +5,18 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from inspect import iscoroutinefunction
+from typing import Any
 
 import orjson
 import structlog
-from django.core.exceptions import RequestDataTooBig
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.encoding import escape_uri_path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -25,6 +28,7 @@ from ovd_saas.store.queries.pages import BadCursor
 
 log = structlog.get_logger()
 
+LONGEST_PATH = 200  # characters of an address that are said back
 BELOW = "/api/"  # addresses whose errors are all problems
 _LATER = re.compile(
     r"/(intake|notify|replay|feedback|batches|triggers|learning-runs|models)(/[^/]+)?(/(promote|rollback|live|events|cancel))?$"
@@ -67,8 +71,16 @@ def of_refusal(refusal: Refusal) -> HttpResponse:
 def nothing_there(request: HttpRequest) -> HttpResponse:
     """404 of an address that this API does not have."""
     if _LATER.search(request.path):
-        return answer(404, "not_offered", f"{request.path}: learning and replay are not offered by this platform yet.")
-    return answer(404, "not_found", f"There is nothing at {request.path}. All addresses are on /api/v1/docs.")
+        return answer(
+            404, "not_offered", f"{_shown(request)}: learning and replay are not offered by this platform yet."
+        )
+    return answer(404, "not_found", f"There is nothing at {_shown(request)}. All addresses are on /api/v1/docs.")
+
+
+def _shown(request: HttpRequest) -> str:
+    """The address as it was sent, at a bearable length."""
+    path = escape_uri_path(request.path)
+    return path if len(path) <= LONGEST_PATH else f"{path[:LONGEST_PATH]}…"
 
 
 def install(api: NinjaAPI) -> None:
@@ -80,9 +92,15 @@ def install(api: NinjaAPI) -> None:
     api.add_exception_handler(BadCursor, lambda request, error: of_refusal(
         Invalid.field("cursor", "It is not one that this list gave. Begin without a cursor.")))  # fmt: skip
     api.add_exception_handler(MultiPartParserError, lambda request, error: answer(
-        400, "bad_request", f"The multipart body cannot be read: {error}"))  # fmt: skip
+        400, "bad_request", f"The multipart body cannot be read: {error}."))  # fmt: skip
+    api.add_exception_handler(SuspiciousOperation, lambda request, error: answer(
+        400, "bad_request", f"The request cannot be read: {error}."))  # fmt: skip
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE >> 20
     api.add_exception_handler(RequestDataTooBig, lambda request, error: answer(
-        413, "too_large", "The request is larger than this operation takes."))  # fmt: skip
+        413, "too_large", f"The request has more than {most} MiB beside files. Send less."))  # fmt: skip
+    for too_many in (TooManyFieldsSent, TooManyFilesSent):
+        api.add_exception_handler(too_many, lambda request, error: answer(
+            413, "too_large", "The multipart body has too many parts. Send fewer."))  # fmt: skip
     for broken in (OperationalError, InterfaceError):
         api.add_exception_handler(broken, _no_database)  # type: ignore[arg-type]
     api.add_exception_handler(Exception, _unexpected)  # type: ignore[arg-type]
@@ -117,18 +135,18 @@ def _shaped(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = response.headers.get("Allow", "")
         later = " Learning is not offered by this platform yet." if _LATER.search(request.path) else ""
-        problem = answer(405, "method_not_allowed", f"{request.path} takes {allowed}, not {request.method}.{later}")
+        problem = answer(405, "method_not_allowed", f"{_shown(request)} takes {allowed}, not {request.method}.{later}")
         problem["Allow"] = allowed
         return problem
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _apology(request, None)
     phrase = HTTPStatus(status).phrase
-    return answer(status, phrase.lower().replace(" ", "_"), f"{request.method} {request.path}: {phrase.lower()}.")
+    return answer(status, phrase.lower().replace(" ", "_"), f"{request.method} {_shown(request)}: {phrase.lower()}.")
 
 
 def _invalid(error: ValidationError) -> Invalid:
     errors = [FieldError(_field(one["loc"]), _message(one)) for one in error.errors]
-    return Invalid("; ".join(f"{one.field}: {one.message}" for one in errors), errors=errors)
+    return Invalid(" ".join(f"{one.field}: {one.message}" for one in errors), errors=errors)
 
 
 def _field(place: tuple[object, ...]) -> str:
@@ -136,14 +154,30 @@ def _field(place: tuple[object, ...]) -> str:
     names = [str(part) for part in place]
     if names[:1] == ["body"]:
         return ".".join(names[2:]) or "body"
-    return ".".join(names[1:]) or names[0]
+    return ".".join(str(part) for part in place[1:] if not isinstance(part, int)) or names[0]
 
 
-def _message(error: dict[str, object]) -> str:
-    if error["type"] == "extra_forbidden":
-        return "It is not known here. Remove it, or look up its name on /api/v1/docs."
-    if error["type"] == "missing":
-        return "It is missing."
+_MESSAGES = {
+    "extra_forbidden": "It is not known here. Remove it, or look up its name on /api/v1/docs.",
+    "missing": "It is missing.",
+    "string_type": "It must be a text.",
+    "string_unicode": "It holds a character that cannot be stored.",
+    "model_attributes_type": "It must be a JSON object.",
+    "int_parsing": "It must be a whole number.",
+    "int_parsing_size": "It must be a smaller number.",
+    "string_too_short": "It has too few characters; the least is {min_length}.",
+    "string_too_long": "It has too many characters; the most is {max_length}.",
+    "too_short": "It has too few characters; the least is {min_length}.",
+    "too_long": "It has too many characters; the most is {max_length}.",
+    "greater_than_equal": "It is too small; the least is {ge}.",
+    "less_than_equal": "It is too large; the most is {le}.",
+    "literal_error": "It must be one of {expected}.",
+}
+
+
+def _message(error: dict[str, Any]) -> str:
+    if error["type"] in _MESSAGES:
+        return _MESSAGES[error["type"]].format_map(error.get("ctx", {}))
     message = str(error["msg"]).removeprefix("Value error, ").rstrip(".")
     return f"{message}."
 

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from ovd.schema import FieldError
 from ovd_saas.appcore.refusals import Forbidden, NotFound, Refusal
 from ovd_saas.store import notices
 from ovd_saas.store.records import Membership, Token, User
@@ -104,7 +105,10 @@ def issue(user: User, name: str) -> tuple[Token, str]:
     """A new token and its secret, which nobody can show again. Raises UnnamedToken."""
     name = name.strip()
     if not 1 <= len(name) <= 100:
-        raise UnnamedToken("A token needs a name of 1 to 100 characters. Say what it is for, such as “night import”.")
+        raise UnnamedToken(
+            "A token needs a name of 1 to 100 characters. Say what it is for, such as “night import”.",
+            errors=[FieldError("name", f"It must have 1 to 100 characters, not {len(name)}.")],
+        )
     secret = PREFIX + secrets.token_urlsafe(30)
     return Token.objects.create(user=user, name=name, digest=digest(secret), hint=secret[:8]), secret
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from ovd.schema import FieldError
 from ovd_saas.appcore.refusals import Refusal
 from ovd_saas.domain import applications as rules
+from ovd_saas.domain import service
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
 from ovd_saas.store.records import Application, Organisation
@@ -46,9 +48,9 @@ def draft(
 ) -> Application:
     """Afterwards the application exists, as a draft. Raises BadName, NameTaken."""
     if not NAME.fullmatch(name):
-        raise BadName(
-            f"Application name {name!r}: use 2 to 40 lower-case letters, digits and hyphens, beginning with a letter."
-        )
+        rule = "use 2 to 40 lower-case letters, digits and hyphens, beginning with a letter, not ending with a hyphen."
+        shown = repr(name if len(name) <= 60 else name[:59] + "…")
+        raise BadName(f"Application name {shown}: {rule}", errors=[FieldError("name", rule.capitalize())])
     try:
         with transaction.atomic():
             application = Application.objects.create(
@@ -110,5 +112,14 @@ def _do(application: Application, action: str, by: str, now: datetime) -> None:
         past = {rules.SUSPEND: "Suspended", rules.ENABLE: "Enabled", rules.RETIRE: "Retired"}[action]
         transitions.move(
             application.pk, "status", action, reason=f"{past} by {name}.", now=now, actor=by,
-            wake_asked_at=None, sleep_asked_at=None,
+            wake_asked_at=None, sleep_asked_at=None, next_what=_next(application, action), next_at=None,
         )  # fmt: skip
+
+
+def _next(application: Application, action: str) -> str:
+    """What is next after a change of the status; an application that is not asleep falls asleep first."""
+    if action == rules.ENABLE:
+        return "Wakes when somebody uses it."
+    if application.service != service.ASLEEP:
+        return "Falls asleep now."
+    return "Nothing: it is retired." if action == rules.RETIRE else "Nothing, until a person enables it."

@@ -8,6 +8,8 @@ from ovd.schema import FieldError
 from ovd_saas.appcore.refusals import Refusal
 
 MEDIA_TYPE = "application/problem+json"
+LONGEST = 2000  # characters of a text; what a stranger sent is not sent back at any length
+LONGEST_FIELD = 200
 
 
 def document(status: int, code: str, detail: str, errors: Iterable[FieldError] = ()) -> dict[str, Any]:
@@ -20,9 +22,15 @@ def document(status: int, code: str, detail: str, errors: Iterable[FieldError] =
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
-        "detail": detail,
-        "errors": [{"field": error.field, "message": error.message} for error in errors],
+        "detail": _short(detail, LONGEST),
+        "errors": [
+            {"field": _short(error.field, LONGEST_FIELD), "message": _short(error.message, LONGEST)} for error in errors
+        ],
     }
+
+
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def of_refusal(refusal: Refusal) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class ApplicationPage(Answer):
 class NewApplication(Body):
     """A draft without code; pushing a release makes an application by itself."""
 
-    org: Text
+    org: Text = Field(max_length=50)
     name: Text = Field(description="2 to 40 lower-case letters, digits and hyphens, beginning with a letter.")
     title: Text = Field("", max_length=200)
     summary: Text = Field("", max_length=500)

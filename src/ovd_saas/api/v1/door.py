@@ -1,5 +1,10 @@
 """The door itself: all operations of API v1 in one place. Floor 3."""
 
+from collections.abc import Callable
+from typing import Any
+
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
 from ovd_saas.api import callers, openapi, problems, strictness
@@ -15,9 +20,15 @@ def build() -> NinjaAPI:
         urls_namespace="api-v1",
         auth=list(callers.ANY),
         renderer=Renderer(),
+        docs_decorator=_to_be_read,
     )
     problems.install(api)
-    api.add_decorator(strictness.no_unknown_query, mode="view")
+    api.add_decorator(strictness.strictly, mode="view")
     for noun in (applications, releases, executions, events, files, timeline, people, platform):
         api.add_router("", noun.router)
     return api
+
+
+def _to_be_read(view: Callable[..., Any]) -> Callable[..., Any]:
+    """The documents about this API take GET and HEAD; anything else is 405, whoever sends it."""
+    return csrf_exempt(require_safe(view))

@@ -51,7 +51,7 @@ def read_file(request: Request, execution_id: UUID, digest: str) -> HttpResponse
     file = files_of(execution).get(digest)
     if file is None:
         raise NotFound(f"Execution {execution_id} has no file {digest}. It may have been taken down.")
-    if request.headers.get("If-None-Match") == f'"{digest}"':
+    if _is_known(request.headers.get("If-None-Match", ""), digest):
         return _with_headers(HttpResponse(status=304), digest)
     try:
         size, opened = store.size(digest), store.open(digest)
@@ -64,6 +64,12 @@ def read_file(request: Request, execution_id: UUID, digest: str) -> HttpResponse
     name = _CONTROL.sub("_", str(file.get("name") or "file"))
     response["Content-Disposition"] = content_disposition_header(is_download, name) or ""
     return _with_headers(response, digest)
+
+
+def _is_known(tags: str, digest: str) -> bool:
+    """Whether `If-None-Match` names these bytes (RFC 9110, 13.1.2): any of a list, weak ones too."""
+    named = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
+    return "*" in named or f'"{digest}"' in named
 
 
 def _part(file: BinaryIO, size: int, wanted: str | None, media_type: str) -> HttpResponseBase:

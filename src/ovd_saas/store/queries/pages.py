@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -43,14 +43,16 @@ def moment(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise BadCursor(text)
-    return at
+    return at.astimezone(UTC)
 
 
 def after(cursor: str, *kinds: Callable[[Any], Any]) -> tuple[Any, ...]:
-    """The key inside a cursor, each part made by its kind. Raises BadCursor."""
+    """The key inside a cursor, each part made by its kind; only numbers make an int. Raises BadCursor."""
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(key, list) or len(key) != len(kinds) or b"\0" in "".join(map(str, key)).encode():
+            raise BadCursor(cursor)
+        if any(type(part) is not (int if kind is int else str) for kind, part in zip(kinds, key, strict=True)):
             raise BadCursor(cursor)
         return tuple(kind(part) for kind, part in zip(kinds, key, strict=True))
     except (ValueError, TypeError, OverflowError):

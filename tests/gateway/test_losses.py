@@ -90,6 +90,17 @@ def test_a_cancelled_execution_is_cancelled_whatever_its_process_does(stage: Sta
     assert until(lambda: Process.objects.get(pk=played.row.pk).condemned)
 
 
+def test_a_process_that_heeds_a_cancel_lives_on(stage: Stage) -> None:
+    played = stage.process(stage.application("slow"))
+    with ThreadPoolExecutor() as pool:
+        answering = pool.submit(stage.post, "slow", {"seconds": 30, "steps": 300})
+        execution = until(running)
+        executions.cancel(execution_id=execution.pk, by="user:ana", now=timezone.now())
+        assert answering.result().json()["status"] == "cancelled"
+    assert stage.post("slow", {"seconds": 0.1, "steps": 1}).json()["status"] == "succeeded"
+    assert not Process.objects.get(pk=played.row.pk).condemned
+
+
 def test_a_connection_that_breaks_before_anything_is_visible_becomes_a_queued_execution(stage: Stage) -> None:
     application = stage.application("slow")
     first = stage.process(application)

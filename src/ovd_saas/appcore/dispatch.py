@@ -15,9 +15,9 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from ovd_saas.appcore import dispatch_rows
-from ovd_saas.appcore.dispatch_channel import connect
 from ovd_saas.appcore.dispatch_leases import Leases, settle
 from ovd_saas.appcore.dispatch_process import LiveProcess
+from ovd_saas.appcore.dispatch_roster import Roster
 from ovd_saas.appcore.dispatch_run import Loss, Order, Outcome, Run
 from ovd_saas.appcore.dispatch_waits import Waits, final_among
 from ovd_saas.appcore.lanes import QUICK_SECONDS, Lane
@@ -35,7 +35,6 @@ STOP_SECONDS = 3.0
 _RENEW_SECONDS = 3.0
 _TELL_SECONDS = 0.25
 _LOOK_SECONDS = 1.0
-_REFRESH_SECONDS = 10.0
 _AGAIN_SECONDS = 0.1
 
 
@@ -47,24 +46,29 @@ class Dispatcher:
         self._waited = waited
         self.threads = threads or Threads()
         self.lanes: dict[int, Lane] = {}
+        self.roster = Roster(self.threads, self.lanes, self._meet, self._pump)
         self.waits = Waits()
         self.leases = Leases(self.threads, lambda id_: self.waits.told([id_]), self.condemn)
-        self._stale: set[int] = set()  # applications whose processes may have changed
-        self._is_stale = asyncio.Event()
-        self._everything_is_stale = True
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopping = False
+        self._stop_at = 0.0
 
     async def start(self) -> None:
         """Afterwards it follows what happens, in tasks of its own."""
-        for work in (self._listen(), self._refresh_forever(), self._look_forever(), self._tell_forever()):
+        for work in (self._listen(), self.roster.follow(), self._look_forever(), self._tell_forever()):
             self._spawn(work)
 
+    def begin_stop(self) -> None:
+        """From now on nothing new is begun, and those who wait are let go; what runs has STOP_SECONDS."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._stop_at = asyncio.get_running_loop().time() + STOP_SECONDS
+            self.waits.dismiss()
+
     async def stop(self) -> None:
-        """Afterwards nothing is held here: what could not end within some seconds is queued again."""
-        self._is_stopping = True
-        self.waits.dismiss()
-        await self.leases.stop(STOP_SECONDS)
+        """Afterwards nothing is held here: what could not end in time is queued again."""
+        self.begin_stop()
+        await self.leases.stop(self._stop_at - asyncio.get_running_loop().time())
         for task in [*self._tasks]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -118,7 +122,7 @@ class Dispatcher:
             return
         if process.channel is None and lane.processes.get(process.id) is process:
             del lane.processes[process.id]
-            self._refresh(process.application_id)
+            self.roster.refresh(process.application_id)
         lane.serve()
 
     async def _condemn(self, process_id: UUID, reason: str) -> None:
@@ -175,10 +179,23 @@ class Dispatcher:
             return 0.0
         lane.has_queue = True
         if claimed is Nothing.GONE:
-            process.is_open = False
-            self._refresh(lane.application_id)
+            process.is_open = False  # until its row says otherwise
+            self.roster.refresh(lane.application_id)
             return 0.0
         return _AGAIN_SECONDS
+
+    def _meet(self, row: dispatch_rows.Living) -> LiveProcess:
+        return LiveProcess(
+            id=row.id,
+            application_id=row.application_id,
+            release=row.release,
+            address=row.address,
+            concurrency=row.concurrency,
+            hardware=row.hardware,
+            settle=self._settle,
+            freed=self._freed,
+            overdue=self._overdue,
+        )
 
     # what others tell
 
@@ -192,81 +209,18 @@ class Dispatcher:
         if about == "queue" and not self._waited:
             self._queued(notice["application"])
         elif about in ("processes", "application"):
-            self._refresh(notice.get("application") or notice["id"])
+            self.roster.refresh(notice.get("application") or notice["id"])
         elif about == "execution" and notice["status"] in executions.FINAL:
             id_ = UUID(notice["id"])
             self.waits.told([id_])
             self.leases.on_state(id_, notice["status"])
         elif about == "reconnected":
-            self._refresh(None)
+            self.roster.refresh()
 
     def _queued(self, application_id: int) -> None:
         if (lane := self.lanes.get(application_id)) is not None:
             lane.has_queue = True
             lane.serve()
-
-    # what the database says
-
-    def _refresh(self, application_id: int | None) -> None:
-        if application_id is None:
-            self._everything_is_stale = True
-        else:
-            self._stale.add(application_id)
-        self._is_stale.set()
-
-    async def _refresh_forever(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._is_stale.wait(), _REFRESH_SECONDS)
-            self._is_stale.clear()
-            stale = None if self._everything_is_stale or not self._stale else self._stale
-            self._stale, self._everything_is_stale = set(), False
-            try:
-                rows = await self.threads.call(dispatch_rows.living, stale)
-            except DatabaseError as error:
-                log.warning("cannot look at the processes", error=str(error).strip())
-                await asyncio.sleep(_LOOK_SECONDS)
-                self._refresh(None)
-            else:
-                await self._apply(rows, stale)
-
-    async def _apply(self, rows: list[dispatch_rows.Living], stale: set[int] | None) -> None:
-        there = {row.id: row for row in rows}
-        for application_id in [*self.lanes] if stale is None else stale:
-            lane = self.lanes.get(application_id)
-            for process in [*lane.processes.values()] if lane else []:
-                if process.id not in there and not process.runs:
-                    process.close()
-        for row in rows:
-            lane = self.lanes.setdefault(row.application_id, Lane(row.application_id, self._pump))
-            process = lane.processes.get(row.id)
-            if process is not None:
-                process.is_open = process.is_open and row.is_open
-            elif row.is_open:
-                await self._meet(lane, row)
-        for lane in [lane for lane in self.lanes.values() if not lane.processes and not lane.has_line]:
-            del self.lanes[lane.application_id]
-
-    async def _meet(self, lane: Lane, row: dispatch_rows.Living) -> None:
-        process = LiveProcess(
-            id=row.id,
-            application_id=row.application_id,
-            release=row.release,
-            address=row.address,
-            concurrency=row.concurrency,
-            hardware=row.hardware,
-            settle=self._settle,
-            freed=self._freed,
-            overdue=self._overdue,
-        )
-        try:
-            process.channel = await connect(row.address, process.on_frame, process.on_lost)
-        except OSError as error:
-            log.info("a process does not answer", process=str(row.id), error=str(error))
-            return
-        lane.processes[row.id] = process
-        lane.has_queue = True
-        lane.serve()
 
     async def _look_forever(self) -> None:
         loop = asyncio.get_running_loop()
@@ -284,9 +238,9 @@ class Dispatcher:
     async def _look(self) -> None:
         if ids := self.waits.ids:
             self.waits.told(await self.threads.call(final_among, ids))
-        if ids := [lane.application_id for lane in self.lanes.values() if lane.room() and not lane.is_pumping]:
+        if rooms := [lane.application_id for lane in self.lanes.values() if lane.room() and not lane.is_pumping]:
             before = timezone.now() - self._waited
-            for application_id in await self.threads.call(dispatch_rows.queued_among, ids, before=before):
+            for application_id in await self.threads.call(dispatch_rows.queued_among, rooms, before=before):
                 self._queued(application_id)
 
     async def _tell_forever(self) -> None:

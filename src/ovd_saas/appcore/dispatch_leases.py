@@ -27,6 +27,7 @@ AWAY = (OperationalError, InterfaceError)  # the database cannot be reached, or 
 
 PATIENCE_SECONDS = 5.0  # for a row that cannot be written, before the request is refused
 _PAUSE_SECONDS = 0.25
+_GIVE_BACK_SECONDS = 1.0  # when stopping
 _CANCEL_SECONDS = 1.0  # for a cancelled run to stop by itself
 
 
@@ -92,12 +93,12 @@ class Leases:
     async def stop(self, grace_seconds: float) -> None:
         """Afterwards what could not end in time is queued again, and nothing is held."""
         if self._drivers:
-            await asyncio.wait(self._drivers, timeout=grace_seconds)
+            await asyncio.wait(self._drivers, timeout=max(grace_seconds, 0.0))
         for run in [*self.runs.values()]:
             run.process.cancel(run)
             settle(run, Loss("The server that attended to it was stopped.", counts=False))
         if self._drivers:
-            await asyncio.wait(self._drivers, timeout=grace_seconds)
+            await asyncio.wait(self._drivers, timeout=_GIVE_BACK_SECONDS)
         for driver in self._drivers:
             driver.cancel()
 

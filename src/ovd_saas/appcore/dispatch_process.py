@@ -29,7 +29,7 @@ class ServedRelease:
 
 @dataclass(eq=False)
 class LiveProcess:
-    """`settle` gets each outcome once; `is_open` says whether it takes more work."""
+    """`settle` gets each outcome of a run; the first one of a run counts."""
 
     id: UUID
     application_id: int
@@ -40,7 +40,8 @@ class LiveProcess:
     settle: Callable[[Run, Outcome], None]
     freed: Callable[["LiveProcess"], None]  # it has room again, or is gone
     overdue: Callable[[Run, str], None]  # a run took too long
-    is_open: bool = True
+    is_open: bool = True  # its row says that it takes work
+    is_given_up: bool = False  # it is to be killed
     reserved: int = 0  # seats kept for claims under way
     channel: Channel | None = None
     runs: dict[str, Run] = field(default_factory=dict)  # in the process, also when nobody wants their result any more
@@ -48,7 +49,11 @@ class LiveProcess:
 
     @property
     def has_room(self) -> bool:
-        return self.is_open and self.channel is not None and len(self.runs) + self.reserved < self.concurrency
+        return self.is_serving and len(self.runs) + self.reserved < self.concurrency
+
+    @property
+    def is_serving(self) -> bool:
+        return self.is_open and not self.is_given_up and self.channel is not None
 
     def begin(self, run: Run) -> None:
         """Send it. Its outcome comes through `settle`, whatever happens."""
@@ -71,13 +76,12 @@ class LiveProcess:
 
     def give_up(self, reason: str, *, spare: Run | None = None) -> None:
         """It is to be killed: no more work, and what runs there, but `spare`, is lost at no fault of its own."""
-        self.is_open = False
+        self.is_given_up = True
         for run in [*self.runs.values()]:
             if run is not spare:
                 self.settle(run, Loss(reason, counts=False))
 
     def on_lost(self, reason: str) -> None:
-        self.is_open = False
         self.channel = None
         runs, self.runs = self.runs, {}
         for run in runs.values():
@@ -88,7 +92,6 @@ class LiveProcess:
 
     def close(self) -> None:
         """Hang up; the process does not mind."""
-        self.is_open = False
         if self.channel is not None:
             self.channel.close()
             self.on_lost("The connection to its process was closed.")

@@ -19,7 +19,7 @@ from ovd_saas.domain import executions
 from ovd_saas.store.claims import Happening, Result
 
 if TYPE_CHECKING:
-    from ovd_saas.appcore.lanes import LiveProcess
+    from ovd_saas.appcore.dispatch_process import LiveProcess
 
 LONGEST_LOG = 256 << 10  # bytes
 CUT = "\n[The log is cut here: it has reached 256 KiB.]\n"
@@ -201,9 +201,9 @@ async def stored(run: Run, header: Mapping[str, Any]) -> Ending:
     return run.succeeded(outputs, header.get("seconds"))
 
 
-def printable(text: Any) -> str:
+def printable(given: object) -> str:
     """A text that PostgreSQL can keep: null characters and halves of surrogate pairs become U+FFFD."""
-    text = text if isinstance(text, str) else str(text)
+    text = str(given)
     if "\x00" in text:
         text = text.replace("\x00", "\ufffd")
     if text.isascii():

@@ -14,6 +14,7 @@ class Waits:
 
     def __init__(self) -> None:
         self._waiting: defaultdict[UUID, set[asyncio.Future[bool]]] = defaultdict(set)
+        self._is_dismissed = False
 
     @property
     def ids(self) -> list[UUID]:
@@ -23,6 +24,8 @@ class Waits:
         """A future that is True when the execution is final; give it to `end` afterwards."""
         waiting: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[id_].add(waiting)
+        if self._is_dismissed:
+            waiting.set_result(False)
         return waiting
 
     def end(self, id_: UUID, waiting: "asyncio.Future[bool]") -> None:
@@ -41,6 +44,7 @@ class Waits:
 
     def dismiss(self) -> None:
         """Nobody waits any longer: the server is stopping."""
+        self._is_dismissed = True
         for waiting in [one for some in self._waiting.values() for one in some]:
             if not waiting.done():
                 waiting.set_result(False)

@@ -137,13 +137,18 @@ def submit(
 
 
 def cancel(*, execution_id: UUID, by: str, now: datetime) -> Execution:
-    """Afterwards it is cancelled; if it ran, its process is stopped. Raises NotFound, AlreadyFinished."""
+    """Afterwards it is cancelled. Raises NotFound, AlreadyFinished.
+
+    If it runs, whoever holds its lease asks the process to stop it, and has it killed when it does not; without such a
+    holder it is killed at once.
+    """
     reason = {"code": "cancelled", "message": f"Cancelled by {by.removeprefix('user:')}."}
     with transaction.atomic():
         execution = _locked(execution_id)
         if not transitions.execution(execution_id, states.CANCEL, now=now, error=reason):
             raise AlreadyFinished(f"Execution {execution_id} is {execution.status} already.")
-        if execution.status == states.RUNNING and execution.process:
+        is_attended = execution.lease_until is not None and execution.lease_until > now
+        if execution.status == states.RUNNING and execution.process and not is_attended:
             condemn(execution.process, "The execution it worked on was cancelled.")
     execution.refresh_from_db()
     return execution

@@ -46,7 +46,7 @@ class Lane:
         return self._waiting > 0
 
     def serves(self, release_id: int) -> bool:
-        return any(process.is_open and process.release.id == release_id for process in self.processes.values())
+        return any(process.is_serving and process.release.id == release_id for process in self.processes.values())
 
     def is_stuck(self) -> bool:
         """Whether something runs that is not quick, so that standing in line would only hide who waits."""

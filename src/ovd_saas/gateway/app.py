@@ -40,9 +40,9 @@ class Gateway:
             await self._django(scope, receive, send)
 
     def begin_stop(self) -> None:
-        """Requests that wait are answered now (202), so that stopping takes no longer. From any thread or signal."""
+        """Nothing new is begun, and requests that wait are answered now (202). From any thread, or a signal."""
         if self._loop is not None and self._dispatcher is not None:
-            self._loop.call_soon_threadsafe(self._dispatcher.waits.dismiss)
+            self._loop.call_soon_threadsafe(self._dispatcher.begin_stop)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = _ADDRESS.fullmatch(scope["path"])

@@ -77,7 +77,11 @@ def claim(process_id: UUID, *, now: datetime, waited: timedelta = timedelta(0)) 
         return process
     expire(process.application_id, now=now)
     with connection.cursor() as cursor:
-        found = {"application": process.application_id, "before": now - waited, "candidates": _CANDIDATES}
+        found: dict[str, Any] = {
+            "application": process.application_id,
+            "before": now - waited,
+            "candidates": _CANDIDATES,
+        }
         cursor.execute(_NEXT, found)
         row = cursor.fetchone()
     if row is None:

@@ -1,0 +1,99 @@
+"""The roster: lanes kept in step with the rows of living processes. Floor 2."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import structlog
+from django.db import Error as DatabaseError
+
+from ovd_saas.appcore import dispatch_rows
+from ovd_saas.appcore.dispatch_channel import connect
+from ovd_saas.appcore.dispatch_process import LiveProcess
+from ovd_saas.appcore.dispatch_rows import Living
+from ovd_saas.appcore.lanes import Lane
+from ovd_saas.store.threads import Threads
+
+log = structlog.get_logger()
+
+_REFRESH_SECONDS = 10.0  # at least so often, whatever notices say
+_AGAIN_SECONDS = 1.0  # after something did not answer
+
+
+class Roster:
+    """`refresh` says what may have changed; `follow` looks, and connects to the processes that are new."""
+
+    def __init__(
+        self,
+        threads: Threads,
+        lanes: dict[int, Lane],
+        meet: Callable[[Living], LiveProcess],
+        pump: Callable[[Lane], None],
+    ) -> None:
+        self._threads = threads
+        self._lanes = lanes
+        self._meet = meet
+        self._pump = pump
+        self._stale: set[int] = set()
+        self._everything_is_stale = True
+        self._is_stale = asyncio.Event()
+
+    def refresh(self, application_id: int | None = None) -> None:
+        """The processes of this application may have changed; None: of any."""
+        if application_id is None:
+            self._everything_is_stale = True
+        else:
+            self._stale.add(application_id)
+        self._is_stale.set()
+
+    async def follow(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            stale = None if self._everything_is_stale or not self._stale else self._stale
+            self._stale, self._everything_is_stale = set(), False
+            self._is_stale.clear()
+            try:
+                rows = await self._threads.call(dispatch_rows.living, stale)
+            except DatabaseError as error:
+                log.warning("cannot look at the processes", error=str(error).strip())
+                self._everything_is_stale = True
+                await asyncio.sleep(_AGAIN_SECONDS)
+                continue
+            await self._apply(rows, stale)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_REFRESH_SECONDS):
+                    await self._is_stale.wait()
+
+    async def _apply(self, rows: list[Living], stale: set[int] | None) -> None:
+        there = {row.id for row in rows}
+        for lane in [lane for id_, lane in self._lanes.items() if stale is None or id_ in stale]:
+            for process in [*lane.processes.values()]:
+                if process.id not in there:
+                    process.is_open = False
+                    if not process.runs:
+                        process.close()
+        for row in rows:
+            known = self._lane(row.application_id).processes.get(row.id)
+            if known is not None:
+                known.is_open = row.is_open
+                self._lane(row.application_id).serve()
+            elif row.is_open:
+                await self._welcome(row)
+        for lane in [lane for lane in self._lanes.values() if not lane.processes and not lane.has_line]:
+            del self._lanes[lane.application_id]
+
+    def _lane(self, application_id: int) -> Lane:
+        return self._lanes.setdefault(application_id, Lane(application_id, self._pump))
+
+    async def _welcome(self, row: Living) -> None:
+        process = self._meet(row)
+        try:
+            process.channel = await connect(row.address, process.on_frame, process.on_lost)
+        except OSError as error:
+            log.info("a process does not answer", process=str(row.id), error=str(error))
+            asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self.refresh, row.application_id)
+            return
+        lane = self._lane(row.application_id)
+        lane.processes[row.id] = process
+        lane.has_queue = True
+        lane.serve()

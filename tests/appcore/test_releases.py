@@ -55,7 +55,11 @@ def test_an_address_that_disagrees_with_the_manifest_is_refused() -> None:
     [
         ({"app__py": ""}, "no ovd.toml"),
         ({"ovd__toml": "name = "}, "cannot be read"),
-        ({"ovd__toml": 'title = "no name"'}, "Make them agree"),
+        ({"ovd__toml": 'title = "no name"'}, "gives no name"),
+        ({"ovd__toml": 'name = ["flow"]'}, "gives no name"),
+        ({"ovd__toml": 'name = "flow"\na = ' + "[" * 5000}, "nested too deeply|cannot be read"),
+        ({"ovd__toml": 'name = "flow"\na = ' + "9" * 5000}, "cannot be read"),
+        ({"ovd__toml": "#" * (releases.LARGEST_MANIFEST + 1)}, "more than 1 MiB"),
     ],
 )
 def test_a_bad_archive_is_refused_and_leaves_nothing(contents: dict[str, str], says: str) -> None:
@@ -96,3 +100,9 @@ def test_the_description_is_the_file_that_the_manifest_names() -> None:
     assert releases.description(digest, {"description": "README.md"}) == "# Flow"
     assert releases.description(digest, {"description": "missing.md"}) == ""
     assert releases.description(digest, {}) == ""
+
+
+@pytest.mark.parametrize("title", ['["x"]', "5", '"' + "x" * 5000 + '"', '"a\\u0000b"'])
+def test_a_title_that_no_row_can_hold_is_left_to_the_build_to_refuse(title: str) -> None:
+    release = submit(ovd__toml=f'name = "flow"\ntitle = {title}\nsummary = {title}')
+    assert release.state == "building" and len(release.application.title) <= 200

@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,21 @@ def test_an_open_file_can_be_positioned() -> None:
     with store.open(store.put(b"0123456789")) as file:
         file.seek(4, io.SEEK_SET)
         assert file.read(3) == b"456"
+
+
+def test_what_nobody_put_since_a_moment_can_be_removed() -> None:
+    digest = store.put(b"old")
+    assert not store.remove_untouched(digest, datetime.now(UTC) - timedelta(minutes=1))
+    assert store.exists(digest)
+    assert store.remove_untouched(digest, datetime.now(UTC) + timedelta(minutes=1))
+    assert not store.exists(digest)
+    assert store.remove_untouched(digest, datetime.now(UTC)), "what is not there is gone"
+
+
+def test_putting_the_same_bytes_again_counts_as_putting_them_now(tmp_path: Path) -> None:
+    digest = store.put(b"again")
+    if (path := store.path(digest)) is not None:
+        os.utime(path, (0, 0))
+    store.put(b"again")
+    assert not store.remove_untouched(digest, datetime.now(UTC) - timedelta(minutes=1))
+    assert left_behind(tmp_path) == []

@@ -8,11 +8,13 @@ from uuid import UUID
 import uuid_utils
 from django.db import IntegrityError, transaction
 
+from ovd_saas.appcore import loose_files
 from ovd_saas.appcore.refusals import NotFound, Refusal
 from ovd_saas.domain import executions as states
 from ovd_saas.domain import health, status
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
+from ovd_saas.store.queries.executions import file_digests
 from ovd_saas.store.records import Application, Execution, ExecutionEvent, Process, Release
 
 LARGEST_SEED = 2**53 - 1  # every JSON reader keeps it exact
@@ -162,11 +164,13 @@ def condemn(process_id: UUID, reason: str) -> None:
 
 
 def take_down(*, execution_id: UUID, by: str, now: datetime) -> None:
-    """Afterwards inputs, outputs, error and log are gone; provenance stays. Raises NotFound, NotFinished."""
+    """Afterwards inputs, outputs, error and log are gone; provenance stays. Their bytes follow after a grace, unless
+    something else refers to them. Raises NotFound, NotFinished."""
     with transaction.atomic():
         execution = _locked(execution_id)
         if execution.status not in states.FINAL:
             raise NotFinished(f"Execution {execution_id} is {execution.status}. Cancel it first.")
+        loose_files.let_go(file_digests(execution), now=now)
         Execution.objects.filter(pk=execution_id, taken_down_at=None).update(
             inputs={}, outputs=None, error=None, log="", progress=None, taken_down_at=now
         )

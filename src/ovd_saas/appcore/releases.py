@@ -2,13 +2,14 @@
 
 import tarfile
 import tomllib
+import zlib
 from datetime import datetime
 from typing import Any, BinaryIO
 
 from django.db import transaction
 
 from ovd.schema import FieldError
-from ovd_saas.appcore import applications
+from ovd_saas.appcore import applications, loose_files
 from ovd_saas.appcore.refusals import Refusal
 from ovd_saas.domain import releases as states
 from ovd_saas.domain import status
@@ -18,6 +19,7 @@ from ovd_saas.store.notices import notify
 from ovd_saas.store.records import Application, Organisation, Release
 
 LARGEST_MANIFEST = 1 << 20  # bytes
+LARGEST_UNPACKED = 2 << 30  # bytes, as at the runner
 LARGEST_DESCRIPTION = 200_000  # bytes
 
 
@@ -42,20 +44,47 @@ def submit(
     `digest` names the tar.gz in the file store, `size` its bytes. `name` must agree with the manifest; None takes it
     from there. A retired application takes no releases. Raises BadArchive, applications.BadName, Unready.
     """
-    with files.open(digest) as archive:
-        manifest = read_manifest(archive)
-    declared = str(manifest.get("name", ""))
-    if not declared or (name is not None and name != declared):
+    try:
+        with files.open(digest) as archive:
+            manifest = read_manifest(archive)
+        declared = _declared_name(manifest, name)
+        return _submit(organisation, declared, manifest, digest, size, by, by_id, now)
+    except Refusal:
+        loose_files.let_go([digest], now=now)
+        raise
+
+
+def _declared_name(manifest: dict[str, Any], name: str | None) -> str:
+    declared = manifest.get("name", "")
+    if not isinstance(declared, str) or not declared:
         raise BadArchive(
-            f"ovd.toml says name = {declared!r}, the address says {name or '(nothing)'!r}. Make them agree.",
-            errors=[FieldError("name", f"{declared!r} is not {name!r}")],
+            f'ovd.toml gives no name. Write name = "{name or "my-application"}" at its top.',
+            errors=[FieldError("name", "It is missing in ovd.toml, or not a text.")],
         )
+    if name is not None and name != declared:
+        raise BadArchive(
+            f"ovd.toml says name = {_shown(declared)}, the address says {_shown(name)}. Make them agree.",
+            errors=[FieldError("name", f"{_shown(declared)} in ovd.toml is not {_shown(name)}.")],
+        )
+    return declared
+
+
+def _submit(
+    organisation: Organisation,
+    name: str,
+    manifest: dict[str, Any],
+    digest: str,
+    size: int,
+    by: str,
+    by_id: int | None,
+    now: datetime,
+) -> Release:
     with transaction.atomic():
         application = Application.objects.select_for_update().filter(
-            organisation=organisation, name=declared
+            organisation=organisation, name=name
         ).first() or applications.draft(
-            organisation=organisation, name=declared, title=str(manifest.get("title", "")),
-            summary=str(manifest.get("summary", "")), by=by, by_id=by_id, now=now,
+            organisation=organisation, name=name, title=_text(manifest, "title", 200),
+            summary=_text(manifest, "summary", 500), by=by, by_id=by_id, now=now,
         )  # fmt: skip
         if application.status == status.RETIRED:
             raise Unready(f"{application.address} is retired and takes no releases.")
@@ -65,6 +94,16 @@ def submit(
         )
         notify("release", id=release.pk, application=application.pk)
     return release
+
+
+def _text(manifest: dict[str, Any], key: str, longest: int) -> str:
+    """What fits a draft of it; the build judges the manifest, and names what is wrong."""
+    value = manifest.get(key, "")
+    return value.replace("\x00", "")[:longest] if isinstance(value, str) else ""
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= 60 else name[:59] + "…")
 
 
 def use(*, release: Release, by: str, now: datetime, **also: Any) -> Application:
@@ -118,26 +157,36 @@ def _path(member: tarfile.TarInfo) -> str:
 
 def read_manifest(archive: BinaryIO) -> dict[str, Any]:
     """The parsed `ovd.toml` at the top of a tar.gz. Raises BadArchive."""
+    total = 0
     try:
         with tarfile.open(fileobj=archive, mode="r|gz") as tar:
             for member in tar:
+                total += member.size
+                if total > LARGEST_UNPACKED:
+                    raise _bad(f"The archive unpacks to more than {LARGEST_UNPACKED >> 30} GiB. Leave data out.")
                 if _path(member) != "ovd.toml" or not member.isfile():
                     continue
                 file = tar.extractfile(member)
                 if file is None or member.size > LARGEST_MANIFEST:
-                    break
+                    raise _bad(f"ovd.toml has more than {LARGEST_MANIFEST >> 20} MiB.")
                 return tomllib.loads(file.read().decode())
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise BadArchive(
             f"The archive is not a readable tar.gz: {error}. Send the folder with `ovd push`.",
             errors=[FieldError("archive", str(error))],
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise _bad("ovd.toml is nested too deeply.") from None
+    except ValueError as error:  # of TOML, of UTF-8, of numbers beyond all bounds
         raise BadArchive(
             f"ovd.toml cannot be read: {error}. `ovd check` shows the line.",
             errors=[FieldError("ovd.toml", str(error))],
         ) from None
     raise BadArchive(
         "The archive holds no ovd.toml at its top. Send the application's folder with `ovd push`.",
-        errors=[FieldError("ovd.toml", "missing")],
+        errors=[FieldError("ovd.toml", "It is missing.")],
     )
+
+
+def _bad(detail: str) -> BadArchive:
+    return BadArchive(detail, errors=[FieldError("archive", detail)])

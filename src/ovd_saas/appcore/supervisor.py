@@ -5,7 +5,7 @@ import threading
 import psycopg
 import structlog
 
-from ovd_saas.appcore.loops import reaping
+from ovd_saas.appcore.loops import reaping, sweeping
 from ovd_saas.appcore.loops.building import Building
 from ovd_saas.appcore.loops.dispatching import Dispatching
 from ovd_saas.appcore.loops.living import Living
@@ -75,6 +75,7 @@ class Reins:
         self._dispatching = Dispatching(database_url)
         others = [
             Loop("reaping", reaping.tick, period_seconds=1.0),
+            Loop("sweeping", sweeping.tick, period_seconds=60.0),
             Loop("seeing the runner", watching.note_alive, period_seconds=5.0),
         ]
         self._loops = [self._living, *self._builders, *others]

@@ -2,14 +2,20 @@
 
 import os
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 import fsspec
 
+TOUCH_AFTER = timedelta(minutes=15)  # what is older is written again when it is wanted again
+
 
 class Backend(Protocol):
-    """Keys are hex digests; `adopt` is atomic: afterwards the whole content is there, durably, or nothing is."""
+    """Keys are hex digests; `adopt` is atomic: afterwards the whole content is there, durably, or nothing is.
+
+    `remove_untouched` removes what nobody adopted since a moment; False when somebody did.
+    """
 
     scratch: Path  # a folder of this machine for files that are being written
 
@@ -18,6 +24,7 @@ class Backend(Protocol):
     def size(self, key: str) -> int: ...
     def path(self, key: str) -> Path | None: ...
     def remove(self, key: str) -> None: ...
+    def remove_untouched(self, key: str, since: datetime) -> bool: ...
 
 
 class Folder:
@@ -33,9 +40,10 @@ class Folder:
         if not target.parent.is_dir():
             target.parent.mkdir(exist_ok=True)
             sync(self.root)
-        if target.exists():
+        try:
+            os.utime(target)  # it is wanted again: see remove_untouched
             source.unlink()
-        else:
+        except FileNotFoundError:
             sync(source)
             source.rename(target)
         sync(target.parent)  # also when somebody else was faster: their rename may not be on disk yet
@@ -53,6 +61,22 @@ class Folder:
     def remove(self, key: str) -> None:
         self._target(key).unlink(missing_ok=True)
 
+    def remove_untouched(self, key: str, since: datetime) -> bool:
+        """Out of the way first, then looked at again: whoever adopts meanwhile either touched it or has put it anew."""
+        target, aside = self._target(key), fresh(self.scratch)
+        try:
+            if target.stat().st_mtime >= since.timestamp():
+                return False
+            target.rename(aside)
+        except FileNotFoundError:
+            return True
+        if aside.stat().st_mtime >= since.timestamp():
+            aside.rename(target)
+            return False
+        aside.unlink()
+        sync(target.parent)
+        return True
+
     def _target(self, key: str) -> Path:
         return self.root / key[:2] / key[2:]
 
@@ -68,7 +92,7 @@ class Remote:
 
     def adopt(self, key: str, source: Path) -> None:
         target = self._target(key)
-        if not self._files.exists(target):
+        if not self._is_newer(target, datetime.now(UTC) - TOUCH_AFTER):
             self._files.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
             self._files.put_file(str(source), target)
             self._files.invalidate_cache(target.rsplit("/", 1)[0])
@@ -86,6 +110,22 @@ class Remote:
     def remove(self, key: str) -> None:
         if self._files.exists(self._target(key)):
             self._files.rm_file(self._target(key))
+
+    def remove_untouched(self, key: str, since: datetime) -> bool:
+        target = self._target(key)
+        if self._is_newer(target, since):
+            return False
+        self.remove(key)
+        return True
+
+    def _is_newer(self, target: str, moment: datetime) -> bool:
+        """Whether it is there, and was written since then; a service that cannot tell is written to again."""
+        self._files.invalidate_cache(target.rsplit("/", 1)[0])
+        try:
+            modified: datetime = self._files.modified(target)
+        except (FileNotFoundError, NotImplementedError):
+            return False
+        return (modified if modified.tzinfo else modified.replace(tzinfo=UTC)) >= moment
 
     def _target(self, key: str) -> str:
         return f"{self._root}/{key[:2]}/{key[2:]}"

@@ -7,6 +7,7 @@ returned is durable. Unknown and malformed digests raise `files.Missing`.
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -115,6 +116,11 @@ def path(digest: str) -> Path | None:
 def remove(digest: str) -> None:
     """Afterwards nothing is stored under the digest. The caller knows that nothing refers to it any more."""
     _backend().remove(_key(digest))
+
+
+def remove_untouched(digest: str, since: datetime) -> bool:
+    """As `remove`, but only when nobody put the same bytes since then; False when somebody did."""
+    return _backend().remove_untouched(_key(digest), since)
 
 
 def _key(digest: str) -> str:

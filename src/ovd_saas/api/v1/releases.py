@@ -16,7 +16,7 @@ from ovd_saas.api.shapes import Answer, Cursor, Limit
 from ovd_saas.api.uploads import Upload
 from ovd_saas.api.v1 import lookups
 from ovd_saas.api.v1.resuming import last_event_id
-from ovd_saas.appcore import access, releases
+from ovd_saas.appcore import access, loose_files, releases
 from ovd_saas.domain import releases as states
 from ovd_saas.store.queries import releases as queries
 from ovd_saas.store.records import Release
@@ -133,7 +133,12 @@ def push(request: Request, response: HttpResponse, org: str, name: str) -> Statu
     """Sends the folder of an application, which is made when it is new. The build goes on after the answer; `/log`
     follows it."""
     organisation = lookups.organisation(request, org, access.PUSH)
-    archive = _archive(request)
+    try:
+        archive = _archive(request)
+    except Invalid:
+        parts = [part for _, each in request.FILES.lists() for part in each if isinstance(part, Upload)]
+        loose_files.let_go([part.digest for part in parts], now=timezone.now())
+        raise
     release = releases.submit(
         organisation=organisation,
         name=name,

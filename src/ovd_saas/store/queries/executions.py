@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from ovd_saas.domain import executions as states
 from ovd_saas.store.queries import pages, turns
-from ovd_saas.store.records import Application, Execution
+from ovd_saas.store.records import Application, Execution, ExecutionEvent
 
 _RELATED = ("application__organisation", "release", "created_by")
 
@@ -59,6 +59,12 @@ def positions(executions: Iterable[Execution]) -> dict[UUID, int]:
 def files_of(execution: Execution) -> dict[str, dict[str, Any]]:
     """The files that its inputs and outputs refer to, {name, media_type, size in bytes, digest} by digest."""
     return {file["digest"]: file for file in _files([execution.inputs, execution.outputs])}
+
+
+def file_digests(execution: Execution) -> set[str]:
+    """Of all its files, those too that it only streamed and then failed."""
+    streamed = ExecutionEvent.objects.filter(execution=execution, kind="output").values_list("body", flat=True)
+    return {file["digest"] for file in _files([execution.inputs, execution.outputs, *streamed])}
 
 
 def is_file(value: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from ovd_saas.store.records.applications import Application
 from ovd_saas.store.records.executions import Execution, ExecutionEvent
+from ovd_saas.store.records.loose_files import LooseFile
 from ovd_saas.store.records.people import Membership, Organisation, Token, User
 from ovd_saas.store.records.processes import Process, Runner
 from ovd_saas.store.records.releases import Release
@@ -11,6 +12,7 @@ __all__ = [
     "Application",
     "Execution",
     "ExecutionEvent",
+    "LooseFile",
     "Membership",
     "Organisation",
     "Process",

@@ -1,0 +1,10 @@
+"""Sweeping: bytes that nothing refers to any more. Floor 2."""
+
+from django.utils import timezone
+
+from ovd_saas.appcore import loose_files
+
+
+def tick() -> bool:
+    """True if there may be more."""
+    return loose_files.sweep(now=timezone.now()) == loose_files.AT_ONCE

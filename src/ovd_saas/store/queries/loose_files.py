@@ -1,0 +1,27 @@
+"""Loose files: which bytes does any row still refer to? Floor 1."""
+
+from collections.abc import Collection
+
+from django.db import connection, transaction
+
+# Every column of the database that names bytes in the file store stands here: a file that none of them names is removed.
+REFERENCES = {
+    "Execution.inputs": "SELECT jsonb_path_query(inputs, '$.**.digest') #>> '{}' FROM store_execution",
+    "Execution.outputs": "SELECT jsonb_path_query(outputs, '$.**.digest') #>> '{}' FROM store_execution",
+    "ExecutionEvent.body": "SELECT jsonb_path_query(body, '$.**.digest') #>> '{}' FROM store_executionevent"
+    " WHERE kind = 'output'",
+    "Release.digest": "SELECT digest FROM store_release",
+}
+_IN_USE = (
+    "SELECT DISTINCT named.digest FROM ("  # noqa: S608 - the constants above
+    + " UNION ALL ".join(REFERENCES.values())
+    + ") AS named(digest) WHERE named.digest = ANY(%s)"
+)
+
+
+def in_use(digests: Collection[str]) -> set[str]:
+    """Those that some row refers to. Reads all executions, so it may take a while; nobody waits for it."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '15min'")
+        cursor.execute(_IN_USE, [list(digests)])
+        return {digest for (digest,) in cursor.fetchall()}

@@ -27,9 +27,7 @@ def check(prop: Dict[str, Any], head: FileHead) -> str:
     """The media type of an acceptable file. Raises ValueError with what is wrong."""
     limit = prop["x-ovd"].get("max_bytes")
     if limit is not None and head.size > limit:
-        raise ValueError(
-            f"{size(head.size)} is over the limit of {size(limit)}. Send a smaller file, or ask the author to raise it."
-        )
+        raise ValueError(f"{over(head.size, limit)}. Send a smaller file, or ask the author to raise it.")
     if head.size == 0:
         raise ValueError("the file is empty.")
     allowed = prop["x-ovd"].get("media_types") or ()
@@ -74,6 +72,13 @@ def size(count: float) -> str:
             break
         count /= 1000
     return f"{count:.0f} {unit}" if count >= 10 or count == int(count) else f"{count:.1f} {unit}"
+
+
+def over(count: int, limit: int) -> str:
+    """The begin of a sentence; two sizes that read the same are told in bytes."""
+    if size(count) == size(limit):
+        return f"{count} bytes is over the limit of {limit} bytes"
+    return f"{size(count)} is over the limit of {size(limit)}"
 
 
 def inline(value: Any) -> Tuple[Dict[str, Any], bytes]:

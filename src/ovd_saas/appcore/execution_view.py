@@ -49,6 +49,7 @@ def view(
     application: str,
     release: int | None,
     queue_position: int | None = None,
+    taken_down_at: datetime | None = None,
 ) -> dict[str, Any]:
     """JSON of an execution. `application` is `org/name`, `release` the number of the one that ran it."""
     place = address(row.id)
@@ -70,13 +71,20 @@ def view(
         "progress": row.progress,
         "cause": row.cause,
         "queue_position": queue_position,
+        "taken_down_at": moment(taken_down_at),
     }
 
 
 def of_record(execution: Execution, *, queue_position: int | None = None) -> dict[str, Any]:
     """The view of a record; read it with `select_related("application__organisation", "release")`."""
     release = execution.release.number if execution.release else None
-    return view(execution, application=execution.application.address, release=release, queue_position=queue_position)
+    return view(
+        execution,
+        application=execution.application.address,
+        release=release,
+        queue_position=queue_position,
+        taken_down_at=execution.taken_down_at,
+    )
 
 
 def with_urls(values: Any, place: str) -> Any:

@@ -26,7 +26,7 @@ def let_go(digests: Iterable[str], *, now: datetime) -> None:
 
 
 def sweep(*, now: datetime, grace: timedelta = GRACE) -> int:
-    """Afterwards bytes are gone that were let go before the grace, unless somebody needs them; how many were looked at."""
+    """Afterwards bytes let go before the grace are gone, unless somebody needs them; how many were looked at."""
     loose = list(LooseFile.objects.filter(since__lt=now - grace).order_by("since")[:AT_ONCE])
     if not loose:
         return 0

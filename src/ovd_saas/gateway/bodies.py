@@ -1,8 +1,9 @@
 """Bodies: what a client wants executed, from JSON or from a multipart form. Floor 3."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 LARGEST_JSON = 32 << 20  # bytes
 LARGEST_SEED = 2**53 - 1
+_ZONE = re.compile(r"([Zz]|[+-]\d\d:\d\d)$", re.ASCII)
 _MEMBERS = ("inputs", "seed", "deadline")
 
 
@@ -95,7 +97,7 @@ def from_json(body: bytes, now: datetime) -> Wanted:
     wanted = Wanted(size=len(body))
     given = parse(body, "The body")
     if not isinstance(given, dict):
-        wanted.errors.append(FieldError("", f"The body must be an object, not {called(given)}."))
+        wanted.errors.append(FieldError("body", f"must be an object, not {called(given)}."))
         return wanted
     for name in given:
         if name not in _MEMBERS:
@@ -145,7 +147,9 @@ def take_deadline(wanted: Wanted, given: Any, now: datetime) -> None:
 
 def _moment(given: Any, now: datetime) -> datetime:
     if isinstance(given, str):
-        return parse_moment(given)
+        if not _ZONE.search(given):
+            raise ValueError  # whose noon would it be?
+        return parse_moment(given).astimezone(UTC)
     if isinstance(given, bool) or not isinstance(given, (int, float)):
         raise ValueError
     return now + timedelta(seconds=given)

@@ -60,7 +60,8 @@ async def _complete(entry: Entry, wanted: Wanted, files: dict[str, Part]) -> Che
         inputs, errors = accept(entry.inputs, wanted.inputs, heads)
     if wanted.errors:
         named = {error.field for error in wanted.errors}
-        errors = wanted.errors + [error for error in errors if error.field not in named and "inputs" not in named]
+        is_unread = "inputs" in named or "body" in named
+        errors = wanted.errors + [error for error in errors if error.field not in named and not is_unread]
     if errors:
         raise invalid(errors)
     if files or entry.release is None or entry.release.file_inputs:

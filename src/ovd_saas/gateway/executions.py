@@ -30,8 +30,8 @@ from ovd_saas.gateway.callers import Callers
 from ovd_saas.gateway.catalogue import Catalogue, Entry
 from ovd_saas.gateway.checking import Checked, checked
 from ovd_saas.gateway.holding import Holding, hold
-from ovd_saas.gateway.preferences import Preferences, idempotency_key, preferences
-from ovd_saas.gateway.refusals import Down
+from ovd_saas.gateway.preferences import Preferences, idempotency_key, preferences, unknown_parameters
+from ovd_saas.gateway.refusals import Down, Invalid
 from ovd_saas.store.journal import FinishedExecution, Journal, Unavailable, Unstorable
 from ovd_saas.store.queries import applications
 from ovd_saas.store.queries import executions as queries
@@ -91,6 +91,8 @@ class Executions:
             raise NotFound(f"There is no application {organisation}/{name}, or it is not yours.")
         if not access.may(caller, access.EXECUTE, entry.organisation):
             raise Forbidden(f"You may see {entry.address}, but not execute it.")
+        if scope["query_string"]:
+            raise Invalid("This operation takes no query parameters.", errors=unknown_parameters(scope["query_string"]))
         wishes = preferences(headers)
         key = idempotency_key(headers)
         if entry.release is None:

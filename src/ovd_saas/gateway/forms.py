@@ -10,7 +10,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from ovd.nearest import did_you_mean
 from ovd.schema import FieldError, FileHead, parse_upload
-from ovd.uploads import size as readable
+from ovd.uploads import over
 from ovd_saas.files.store import Writer
 from ovd_saas.gateway.bodies import LARGEST_JSON, AsyncChunks, Receive, Wanted, parse, take_deadline, take_seed
 from ovd_saas.gateway.refusals import BadRequest, TooLarge
@@ -85,10 +85,10 @@ class Form:
         boundary = options.get(b"boundary")
         if not boundary:
             raise BadRequest("The multipart request names no boundary in its Content-Type.")
-        parser = MultipartParser(boundary, self._callbacks())  # type: ignore[arg-type]
         limit = SLACK + sum(self._limit(name) for name in self._properties)
         total = 0
         try:
+            parser = MultipartParser(boundary, self._callbacks())  # type: ignore[arg-type]
             async for chunk in AsyncChunks(receive):
                 total += len(chunk)
                 if total > limit:
@@ -123,7 +123,7 @@ class Form:
         if name in wanted.inputs:
             wanted.errors.append(FieldError(name, "was sent twice: as a file and among the inputs."))
         elif part.size > part.limit:
-            message = f"{readable(part.size)} is over the limit of {readable(part.limit)}."
+            message = f"{over(part.size, part.limit)}."
             wanted.errors.append(FieldError(name, message))
         else:
             try:

@@ -1,6 +1,7 @@
 """Preferences: how long the client waits (`Prefer`, RFC 7240), and its `Idempotency-Key`. Floor 3."""
 
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from ovd.schema import FieldError
 from ovd_saas.gateway.refusals import BadRequest, Invalid
@@ -52,3 +53,9 @@ def idempotency_key(headers: dict[bytes, bytes]) -> str | None:
         message = f"must have 1 to {LONGEST_KEY} printable characters."
         raise Invalid(f"The Idempotency-Key {message}", errors=[FieldError("Idempotency-Key", message)])
     return key
+
+
+def unknown_parameters(query: bytes) -> list[FieldError]:
+    """Each parameter of a query, where none is known."""
+    names = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) or {"query": ""}
+    return [FieldError(name, "is not known here; put inputs into the body.") for name in names]

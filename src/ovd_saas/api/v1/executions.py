@@ -47,6 +47,7 @@ _EXAMPLE: dict[str, Any] = {
     "progress": None,
     "cause": {"kind": "api"},
     "queue_position": None,
+    "taken_down_at": None,
 }
 
 
@@ -72,6 +73,7 @@ class ExecutionShape(Answer):
     progress: dict[str, Any] | None = Field(description="{fraction: 0..1 or null, message}")
     cause: dict[str, Any]
     queue_position: int | None = Field(None, description="Its place in the queue, 1 = next, while it waits.")
+    taken_down_at: datetime | None = Field(None, description="Its inputs, outputs and log were removed then.")
 
 
 class ExecutionPage(Answer):

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from django.db import connection, transaction
 
-# Every column of the database that names bytes in the file store stands here: a file that none of them names is removed.
+# Every column of the database that names bytes in the file store stands here: what none of them names is removed.
 REFERENCES = {
     "Execution.inputs": "SELECT jsonb_path_query(inputs, '$.**.digest') #>> '{}' FROM store_execution",
     "Execution.outputs": "SELECT jsonb_path_query(outputs, '$.**.digest') #>> '{}' FROM store_execution",

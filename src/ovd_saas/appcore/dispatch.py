@@ -182,7 +182,7 @@ class Dispatcher:
             process.is_open = False  # until its row says otherwise
             self.roster.refresh(lane.application_id)
             return 0.0
-        return _AGAIN_SECONDS
+        return _AGAIN_SECONDS if claimed is Nothing.BUSY else _LOOK_SECONDS
 
     def _meet(self, row: dispatch_rows.Living) -> LiveProcess:
         return LiveProcess(
@@ -214,6 +214,9 @@ class Dispatcher:
             id_ = UUID(notice["id"])
             self.waits.told([id_])
             self.leases.on_state(id_, notice["status"])
+            lane = self.lanes.get(notice["application"])
+            if lane is not None and lane.has_queue and not self._waited:
+                lane.serve()
         elif about == "reconnected":
             self.roster.refresh()
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
+import orjson
+
 from ovd import protocol
 
 CONNECT_SECONDS = 2.0
@@ -36,7 +38,7 @@ class Channel(asyncio.Protocol):
     def send(self, header: dict[str, Any], body: bytes = b"") -> None:
         """Never blocks; after large bodies, `await drain()`. On a closed channel nothing happens: `on_lost` tells."""
         if self._transport is not None:
-            self._transport.write(protocol.pack(header, body))
+            self._transport.write(pack(header, body))
 
     async def drain(self) -> None:
         """Returns when the process has taken most of what was sent. Raises ChannelLost."""
@@ -81,6 +83,14 @@ class Channel(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._may_write.set()
         self._on_lost(self._complaint or "The process ended before it answered.")
+
+
+def pack(header: dict[str, Any], body: bytes = b"") -> bytes:
+    """A frame as `ovd.protocol.pack` makes it, quicker. Raises ProtocolError, TypeError."""
+    head = orjson.dumps(header)
+    if len(head) > protocol.MAX_HEADER or len(body) > protocol.CHUNK:
+        raise protocol.ProtocolError(f"A frame of {len(head)} and {len(body)} bytes is too large.")
+    return protocol.PREFIX.pack(len(head), len(body)) + head + body
 
 
 def _nobody(reason: str) -> None:

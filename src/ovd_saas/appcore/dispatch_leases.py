@@ -42,7 +42,8 @@ class Leases:
         self._threads = threads
         self._on_final = on_final
         self._condemn = condemn
-        self._telling = asyncio.Lock()  # happenings of an execution are written in order
+        self._telling: set[UUID] = set()  # whose happenings are being written, until `_told` is done
+        self._told: asyncio.Future[None] | None = None
         self._drivers: set[asyncio.Task[None]] = set()
         self.runs: dict[UUID, Run] = {}
 
@@ -74,21 +75,24 @@ class Leases:
                 self.on_state(id_, state)
 
     async def tell(self) -> None:
-        """What happened since the last time, for those who watch. Raises django.db.Error."""
-        async with self._telling:
-            told = [(run, run.happenings) for run in self.runs.values() if run.happenings]
+        """What happened since the last time, for those who watch; one at a time. Raises django.db.Error."""
+        told = [(run, run.happenings) for run in self.runs.values() if run.happenings]
+        if not told:
+            return
+        self._told = asyncio.get_running_loop().create_future()
+        self._telling = {run.id for run, _ in told}
+        try:
             for run, happenings in told:
                 run.happenings = []
                 await _complete(run, happenings)
-            if not told:
-                return
-            try:
-                everything = [happening for _, some in told for happening in some]
-                await self._threads.call(claims.tell, everything)
-            except DatabaseError:
-                for run, happenings in told:
-                    run.happenings = happenings + run.happenings
-                raise
+            await self._threads.call(claims.tell, [happening for _, some in told for happening in some])
+        except DatabaseError:
+            for run, happenings in told:
+                run.happenings = happenings + run.happenings
+            raise
+        finally:
+            self._telling = set()
+            self._told.set_result(None)
 
     async def stop(self, grace_seconds: float) -> None:
         """Afterwards what could not end in time is queued again, and nothing is held."""
@@ -123,14 +127,10 @@ class Leases:
             except AWAY as error:
                 log.warning("an execution waits for the database", execution=str(run.id), error=str(error).strip())
                 if asyncio.get_running_loop().time() > until:
-                    run.first.set_exception(Unavailable("The database cannot be reached."))
-                    run.process.cancel(run)
-                    return
+                    return _refuse(run, Unavailable("The database cannot be reached."))
                 await asyncio.sleep(_PAUSE_SECONDS)
             except DatabaseError as error:
-                run.first.set_exception(error)
-                run.process.cancel(run)
-                return
+                return _refuse(run, error)
         if not run.first.done():
             run.first.set_result(None)
         await self._see_through(run)
@@ -162,17 +162,17 @@ class Leases:
                 outcome = run.failed("storage", f"The outcome could not be archived: {error}")
 
     async def _finish(self, run: Run, ending: Ending) -> bool:
-        async with self._telling:
-            last, run.happenings = run.happenings, []
-            await _complete(run, last)
-            try:
-                finishing = self._threads.call(
-                    claims.finish, run.id, run.order.lease, ending.result, now=ending.at, last=last
-                )
-                is_ours = await finishing
-            except DatabaseError:
-                run.happenings = last + run.happenings
-                raise
+        if run.id in self._telling and self._told is not None:
+            await asyncio.shield(self._told)  # events of an execution are written in order
+        last, run.happenings = run.happenings, []
+        await _complete(run, last)
+        try:
+            is_ours = await self._threads.call(
+                claims.finish, run.id, run.order.lease, ending.result, now=ending.at, last=last
+            )
+        except DatabaseError:
+            run.happenings = last + run.happenings
+            raise
         if not is_ours:
             log.info("a late result was dropped", execution=str(run.id), lease=run.order.lease)
         return is_ours
@@ -196,9 +196,17 @@ def settle(run: Run, outcome: Outcome) -> None:
     if run.is_visible:
         run.outcome.set_result(outcome)
     elif isinstance(outcome, Ending):
-        run.first.set_result(outcome)
+        if not run.first.done():  # its server may be stopping
+            run.first.set_result(outcome)
     else:
         raise AssertionError("A lost run needs a row first.")
+
+
+def _refuse(run: Run, error: Exception) -> None:
+    """It has no row and will get none: nobody was promised anything."""
+    if not run.first.done():
+        run.first.set_exception(error)
+    run.process.cancel(run)
 
 
 async def _complete(run: Run, happenings: list[claims.Happening]) -> None:

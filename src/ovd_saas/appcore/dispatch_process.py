@@ -124,12 +124,12 @@ class LiveProcess:
     def _answered(self, run: Run, header: dict[str, Any]) -> None:
         self._stop_timer(run)
         kind, seconds = header["type"], header.get("seconds")
-        if kind == "result" and run.files is not None:
+        if kind == "result" and run.files is not None and isinstance(header.get("outputs"), dict):
             self._spawn(self._answered_with_files(run, header))
             return
         self._release(run)
         if kind == "result":
-            self.settle(run, run.succeeded(header.get("outputs") or {}, seconds))
+            self.settle(run, run.succeeded(header.get("outputs"), seconds))
         elif kind == "rejected":
             self.settle(run, run.rejected(header.get("message"), seconds))
         elif kind == "refused":
@@ -171,7 +171,7 @@ class LiveProcess:
         }
         try:
             self.channel.send(frame)
-        except (ProtocolError, ValueError) as error:
+        except (ProtocolError, TypeError) as error:
             self._release(run)
             self.settle(run, run.failed("input", f"The inputs cannot be sent to a process: {error}"))
 

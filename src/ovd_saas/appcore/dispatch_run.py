@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ovd_saas.appcore.dispatch_process import LiveProcess
 
 LONGEST_LOG = 256 << 10  # bytes
+MOST_HAPPENINGS = 1000  # not told yet; log lines are bounded by LONGEST_LOG
 CUT = "\n[The log is cut here: it has reached 256 KiB.]\n"
 
 
@@ -117,7 +118,13 @@ class Run:
             text = encoded[:room].decode(errors="ignore") + CUT
             self._log_size = LONGEST_LOG
         self._log.append(text)
-        self.happened("log", {"stream": printable(header.get("stream") or "stdout"), "text": text})
+        stream = printable(header.get("stream") or "stdout")
+        last = self.happenings[-1] if self.happenings else None
+        if last is not None and last.kind == "log" and last.body["stream"] == stream:
+            body = {"stream": stream, "text": last.body["text"] + text}
+            self.happenings[-1] = Happening(last.execution, "log", body, last.at)
+        else:
+            self.happened("log", {"stream": stream, "text": text})
 
     def on_output(self, header: Mapping[str, Any]) -> None:
         name = printable(header.get("name") or "")
@@ -126,7 +133,8 @@ class Run:
         same = [h for h in self.happenings if h.kind == "output" and h.body["name"] == name]
         for earlier in same:  # only the latest of one name is worth telling
             self.happenings.remove(earlier)
-        self.happened("output", {"name": name, "value": header.get("value")})
+        if len(self.happenings) < MOST_HAPPENINGS:
+            self.happened("output", {"name": name, "value": header.get("value")})
 
     def on_file(self, header: Mapping[str, Any], chunk: bytes) -> None:
         if self.files is None and self.process.channel is not None:
@@ -140,7 +148,9 @@ class Run:
             return dict(outputs)
         return {name: await self.files.canonical(value) for name, value in outputs.items()}
 
-    def succeeded(self, outputs: dict[str, Any], seconds: Any) -> Ending:
+    def succeeded(self, outputs: Any, seconds: Any) -> Ending:
+        if not isinstance(outputs, dict):
+            return self.failed("output", "The process sent outputs that are not an object.", seconds=seconds)
         for name, value in outputs.items():
             if why := unstorable(value):
                 return self.failed("output", f'Output "{name}" {why}', seconds=seconds)
@@ -193,7 +203,7 @@ class Run:
 async def stored(run: Run, header: Mapping[str, Any]) -> Ending:
     """The ending of a run whose outputs have files."""
     try:
-        outputs = await run.stored_outputs(header.get("outputs") or {})
+        outputs = await run.stored_outputs(header["outputs"])
     except UnknownFile as error:
         return run.failed("output", f"The process named a file {error} that it did not send.")
     except OSError as error:

@@ -28,7 +28,7 @@ def start(
     """Afterwards a row says `starting`, and the runner starts it, or the row says why it ended.
 
     None when the application may not be served any more: somebody suspended it a moment ago.
-    Raises engines.base.NotPrepared.
+    Raises engines.base.NotPrepared and RunnerDown.
     """
     process = _row(application, release, runner, now)
     if process is None:
@@ -46,6 +46,7 @@ def start(
         )
     except base.RunnerDown as error:
         end(process_id=process.pk, reason=str(error), now=now, counts=False)
+        raise
     except base.NotPrepared:
         end(process_id=process.pk, reason="Its release is prepared on this machine first.", now=now, counts=False)
         raise

@@ -5,6 +5,7 @@ import time
 from datetime import datetime
 
 import structlog
+from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
@@ -16,7 +17,7 @@ from ovd_saas.engines.base import Engine
 from ovd_saas.files import Missing
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
-from ovd_saas.store.records import Release
+from ovd_saas.store.records import Application, Release
 
 log = structlog.get_logger()
 FLUSH_SECONDS = 0.3
@@ -66,8 +67,10 @@ class Building:
         self._finish(release, prepared, timezone.now())
         return True
 
+    @transaction.atomic
     def _finish(self, release: Release, prepared: base.Prepared, now: datetime) -> None:
-        transitions.release(
+        """Ready, and current, unless a newer one was faster or somebody else has finished this one."""
+        is_ours = transitions.release(
             release.pk,
             states.SUCCEED,
             environment=prepared.environment,
@@ -78,6 +81,9 @@ class Building:
             ready_at=now,
         )
         release.refresh_from_db()
+        current = Application.objects.select_for_update().filter(pk=release.application_id)
+        if not is_ours or current.filter(release__number__gt=release.number).exists():
+            return
         by = f"user:{release.created_by.get_username()}" if release.created_by else "appcore"
         about = {name: str(prepared.manifest.get(name) or "") for name in ("title", "summary")}
         releases.use(release=release, by=by, now=now, **{name: text for name, text in about.items() if text})

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
 from ovd_saas.appcore import processes
@@ -15,6 +15,7 @@ from ovd_saas.domain import actions, executions, health, service
 from ovd_saas.domain.plan import next_event, plan
 from ovd_saas.engines import base
 from ovd_saas.engines.base import Engine
+from ovd_saas.files import Missing
 from ovd_saas.store import facts, transitions
 from ovd_saas.store.facts import Facts
 from ovd_saas.store.notices import notify
@@ -35,7 +36,7 @@ class Living:
     def tick(self) -> bool:
         ids = facts.restless()
         for _ in range(ROUNDS):
-            busy = [found.application.pk for found in self._facts(ids) if self._live(found)]
+            busy = [found.application.pk for found in self._facts(ids) if self._look_after(found)]
             if not busy:
                 return False
             ids = busy
@@ -44,16 +45,24 @@ class Living:
     def _facts(self, ids: list[int]) -> list[Facts]:
         return facts.of(ids, runner_up=self._runner() is not None) if ids else []
 
+    def _look_after(self, found: Facts) -> bool:
+        """Whatever is wrong with one application, the others live on."""
+        try:
+            return self._live(found)
+        except base.RunnerDown as error:
+            log.warning("the runner does not answer", application=found.application.address, error=str(error))
+        except (OperationalError, InterfaceError):
+            raise  # the database is nobody's own: the loop connects anew
+        except Exception:
+            log.exception("an application could not be looked after", application=found.application.address)
+        return False
+
     def _live(self, found: Facts) -> bool:
         now = timezone.now()
         planned = plan(found.desired, found.observed, now=now)
         done = False
-        try:
-            for action in planned:
-                done = self._do(found.application, action, now) or done
-        except base.RunnerDown as error:
-            log.warning("the runner does not answer", application=found.application.address, error=str(error))
-            return False
+        for action in planned:
+            done = self._do(found.application, action, now) or done
         if not done:
             self._say_what_is_next(found, now)
         return done
@@ -98,7 +107,7 @@ class Living:
             processes.prepare_again(engine=self._engine, release=release)
         except base.RunnerDown as error:
             log.warning("the runner went away while preparing", error=str(error))
-        except base.EngineError as error:
+        except (base.EngineError, Missing) as error:
             processes.refuse(application_id=release.application_id, reason=str(error), now=timezone.now())
         finally:
             self._preparing.discard(release.digest)
@@ -116,6 +125,8 @@ class Living:
             reason = f"{reason} {application.reason}"
         if event == service.SLEEP:
             reason = application.reason  # why it was drained is why it sleeps
+        if event == service.FAIL and application.retry_at and application.retry_at > now:
+            reason = application.reason  # what the failed start said
         cause = self._waker(application) if event == service.WAKE else ""
         moved = transitions.move(
             application.pk,

@@ -25,6 +25,7 @@ class Watching:
         self._changed = changed
         self._runner: Runner | None = None
         self._is_up = False
+        self._has_missed = False  # something that the runner told could not be noted
 
     def runner(self) -> Runner | None:
         """The machine to start on; None while it is down."""
@@ -35,13 +36,18 @@ class Watching:
         try:
             self._note(event)
         except Exception:
-            log.exception("an event of the runner could not be noted", event=type(event).__name__)
+            log.exception("an event of the runner could not be noted", what=type(event).__name__)
             connections.close_all()
+            self._has_missed = True
         self._changed()
 
     def note_alive(self) -> bool:
-        """Called now and then: the record says when the runner was last seen."""
-        if self._runner is not None and self._is_up:
+        """Called now and then: the record says when the runner was last seen; what was missed is made up for."""
+        if self._has_missed:
+            living = base.Connected(self._engine.hello().processes, ())
+            self._has_missed = False  # before: what is missed from now on is another matter
+            self.on_event(living)
+        elif self._runner is not None and self._is_up:
             Runner.objects.filter(pk=self._runner.pk).update(seen_at=timezone.now())
         return False
 

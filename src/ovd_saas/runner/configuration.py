@@ -20,7 +20,7 @@ class Configuration:
     home: Path  # its own folder: releases, environments, scratch, logs
     run: Path  # sockets
     uv_cache: Path  # where uv keeps what it downloaded
-    lease_seconds: float = 10.0  # a process ends when it heard nothing for so long
+    lease_seconds: float = 30.0  # a process ends when it heard nothing for so long
     start_seconds: float = 300.0  # a process must be ready by then
     build_seconds: float = 1800.0  # an environment must be built by then
 
@@ -69,7 +69,7 @@ def read(variables: Mapping[str, str] = os.environ) -> Configuration:
     return Configuration(
         home=home / "runner",
         run=run,
-        lease_seconds=_seconds(variables, "OVD_LEASE_SECONDS", 10.0),
+        lease_seconds=_seconds(variables, "OVD_LEASE_SECONDS", 30.0),
         start_seconds=_seconds(variables, "OVD_START_SECONDS", 300.0),
         build_seconds=_seconds(variables, "OVD_BUILD_SECONDS", 1800.0),
         uv_cache=Path(variables.get("UV_CACHE_DIR") or home / "runner/cache/uv").absolute(),

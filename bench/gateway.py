@@ -173,12 +173,14 @@ def load(url: str, token: str, clients: int, seconds: float) -> dict[str, float]
     """wrk against one address: p50 and p99 in ms, requests a second, how many, and how many were not 2xx."""
     script = Path(tempfile.mkstemp(suffix=".lua")[1])
     body = json.dumps({"inputs": {"message": MESSAGE}})
-    script.write_text(textwrap.dedent(f"""
+    script.write_text(
+        textwrap.dedent(f"""
         wrk.method = "POST"
         wrk.body = '{body}'
         wrk.headers["Content-Type"] = "application/json"
         wrk.headers["Authorization"] = "Bearer {token}"
-    """))
+    """)
+    )
     command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:g}s", "--latency", "-s", str(script), url]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     script.unlink()

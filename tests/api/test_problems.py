@@ -135,3 +135,33 @@ def test_a_wrong_token_is_not_made_good_by_a_session(echo: Application) -> None:
     browser = Client()
     browser.force_login(makers.user("ana"))
     problem(browser.get("/api/v1/me", headers={"Authorization": "Bearer ovd_wrong"}), 401, "unauthorised")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/docs", "/api/v1/openapi.json"])
+def test_the_documents_take_no_other_method(db: None, path: str) -> None:
+    response = Client(enforce_csrf_checks=True).put(path)
+    problem(response, 405, "method_not_allowed")
+    assert response["Allow"] == "GET, HEAD"
+
+
+def test_a_body_of_another_kind_is_refused(owner: Client, echo: Application) -> None:
+    response = owner.patch("/api/v1/applications/acme/echo", "{}", content_type="text/plain")
+    problem(response, 415, "unsupported_media_type")
+
+
+def test_too_many_parts_are_refused(owner: Client, echo: Application) -> None:
+    parts = {f"part{number}": "x" for number in range(1100)}
+    problem(owner.post("/api/v1/applications/acme/echo/releases", parts), 413, "too_large")
+
+
+def test_what_a_stranger_sent_is_not_sent_back_at_any_length(owner: Client) -> None:
+    long = "x" * 100_000
+    response = owner.post("/api/v1/applications", json.dumps({long: 1}), content_type="application/json")
+    problem(response, 422, "invalid")
+    assert len(response.content) < 6000
+
+
+def test_a_session_that_has_ended_is_401_without_a_word_about_csrf(db: None) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.cookies["sessionid"] = "ended"
+    problem(client.patch("/api/v1/applications/acme/echo", "{}", content_type="application/json"), 401, "unauthorised")

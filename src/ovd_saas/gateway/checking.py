@@ -48,6 +48,7 @@ async def checked(entry: Entry, headers: dict[bytes, bytes], receive: Receive, n
         shown = kind.decode("latin-1")[:60]
         raise UnsupportedMediaType(f"Send application/json or multipart/form-data, not {shown!r}.")
     with Form(entry.inputs) as form:
+        bodies.check_length(headers, form.limit)
         await form.read(receive, content_type)
         return await _complete(entry, form.wanted(now), form.files)
 

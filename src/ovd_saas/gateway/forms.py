@@ -75,6 +75,11 @@ class Form:
                 part.writer.abort()
 
     @property
+    def limit(self) -> int:
+        """Bytes of the whole request."""
+        return SLACK + sum(self._limit(name) for name in self._properties)
+
+    @property
     def files(self) -> dict[str, Part]:
         """The uploads that become files, by input."""
         return {name: part for name, part in self.parts.items() if part.kind in _FILES}
@@ -85,7 +90,7 @@ class Form:
         boundary = options.get(b"boundary")
         if not boundary:
             raise BadRequest("The multipart request names no boundary in its Content-Type.")
-        limit = SLACK + sum(self._limit(name) for name in self._properties)
+        limit = self.limit
         total = 0
         try:
             parser = MultipartParser(boundary, self._callbacks())  # type: ignore[arg-type]

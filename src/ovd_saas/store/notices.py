@@ -8,7 +8,7 @@ application {id} · queue {application} · processes {application} · execution 
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -112,6 +112,11 @@ def hub() -> Hub:
 
 def database_address() -> str:
     """The libpq address of the database that the records are in."""
+    return address(connection.settings_dict)
+
+
+def address(database: Mapping[str, Any]) -> str:
+    """The libpq address that Django's settings of a database amount to."""
     names = {"host": "HOST", "port": "PORT", "dbname": "NAME", "user": "USER", "password": "PASSWORD"}
-    settings = {name: connection.settings_dict[ours] for name, ours in names.items()}
-    return make_conninfo(**{name: value for name, value in settings.items() if value})
+    parts = {name: database[ours] for name, ours in names.items() if database[ours]}
+    return make_conninfo(**database["OPTIONS"], **parts)

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import django
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
+from django.db import OperationalError
 
 ORGANISATION = "demo"
 USER = "demo"
@@ -51,10 +53,13 @@ def people(known: dict[str, str]) -> None:
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ovd_saas.wiring.settings")
-    django.setup()
+    try:
+        django.setup()
+        migrate()
+    except (ImproperlyConfigured, OperationalError) as error:
+        raise SystemExit(f"The database cannot be used: {str(error).strip()}") from None
     from ovd_saas.store.records import Application
 
-    migrate()
     people(credentials(Path(sys.argv[1])))
     ready = Application.objects.filter(release__isnull=False).select_related("organisation")
     print(json.dumps({"applications": [application.address for application in ready]}))  # noqa: T201

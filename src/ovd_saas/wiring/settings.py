@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import SELF
+from django.core.exceptions import ImproperlyConfigured
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from ovd_saas.wiring import home
@@ -66,7 +68,12 @@ TEMPLATES = [
 
 def database(url: str) -> dict[str, Any]:
     """Django's settings for a libpq address, with bounds so that a vanished client holds no lock for long."""
-    parts = conninfo_to_dict(url)
+    try:
+        parts = conninfo_to_dict(url)
+    except ProgrammingError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL is not the address of a PostgreSQL database: {error}.") from None
+    if "dbname" not in parts:
+        raise ImproperlyConfigured("DATABASE_URL names no database: it ends with …/NAME.")
     options: dict[str, Any] = {
         "connect_timeout": 5,
         "keepalives_idle": 5,
@@ -77,14 +84,14 @@ def database(url: str) -> dict[str, Any]:
     }
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": parts.get("dbname", "ovd"),
-        "USER": parts.get("user", ""),
-        "PASSWORD": parts.get("password", ""),
-        "HOST": parts.get("host", ""),
-        "PORT": str(parts.get("port", "")),
+        "NAME": parts.pop("dbname"),
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "HOST": parts.pop("host", ""),
+        "PORT": str(parts.pop("port", "")),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": options,
+        "OPTIONS": options | parts,
     }
 
 

@@ -48,7 +48,8 @@ class Watching:
             self._has_missed = False  # before: what is missed from now on is another matter
             self.on_event(living)
         elif self._runner is not None and self._is_up:
-            Runner.objects.filter(pk=self._runner.pk).update(seen_at=timezone.now())
+            facts = asdict(self._engine.hello())
+            Runner.objects.filter(pk=self._runner.pk).update(seen_at=timezone.now(), facts=facts)
         return False
 
     def _note(self, event: base.Event) -> None:
@@ -69,9 +70,8 @@ class Watching:
                 processes.end(process_id=UUID(id_), reason=message, now=now)
 
     def _record(self, machine: base.Machine) -> Runner:
-        described = {name: value for name, value in asdict(machine).items() if name != "processes"}
         runner, _ = Runner.objects.update_or_create(
-            name=machine.name, defaults={"is_up": True, "seen_at": timezone.now(), "facts": described}
+            name=machine.name, defaults={"is_up": True, "seen_at": timezone.now(), "facts": asdict(machine)}
         )
         notify("runner")
         return runner

@@ -37,9 +37,10 @@ def test_what_is_no_address_of_a_database_is_refused(url: str) -> None:
     ],
 )
 def test_a_database_that_cannot_be_used_is_said_in_a_sentence(url: str, says: str, tmp_path: Path) -> None:
+    given = {"DATABASE_URL": url, "OVD_HOME": str(tmp_path), "DJANGO_SETTINGS_MODULE": "ovd_saas.wiring.settings"}
     done = subprocess.run(
         [sys.executable, "-m", "ovd_saas.wiring.bootstrap", str(tmp_path / "credentials.json")],
-        env={**os.environ, "DATABASE_URL": url, "OVD_HOME": str(tmp_path), "DJANGO_SETTINGS_MODULE": "ovd_saas.wiring.settings"},
+        env=os.environ | given,
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 1

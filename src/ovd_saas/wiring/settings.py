@@ -71,7 +71,8 @@ def database(url: str) -> dict[str, Any]:
     try:
         parts = conninfo_to_dict(url)
     except ProgrammingError as error:
-        raise ImproperlyConfigured(f"DATABASE_URL is not the address of a PostgreSQL database: {str(error).strip()}.") from None
+        why = str(error).strip()
+        raise ImproperlyConfigured(f"DATABASE_URL is not the address of a PostgreSQL database: {why}.") from None
     if "dbname" not in parts:
         raise ImproperlyConfigured("DATABASE_URL names no database: it ends with …/NAME.")
     options: dict[str, Any] = {

@@ -31,6 +31,8 @@ APPLICATION = {
 }  # fmt: skip
 JSON = {"Content-Type": "application/json"}
 
+NOBODY = "00000000-0000-7000-8000-000000000000"  # an id that no execution has
+
 
 def png(colour: int = 1) -> bytes:
     """3 × 2 pixels."""
@@ -482,7 +484,7 @@ def test_the_session_of_the_panel_needs_its_csrf_token(http: httpx.Client, platf
 NOWHERE = [
     "/nothing", "/applications/", "/applications/demo", "/applications/demo/nope", "/applications/nobody/echo",
     "/applications/demo/%00", "/applications/demo/%ff", "/applications/..%2f..%2fetc/x", "/executions/1",
-    f"/executions/{uuid.uuid4()}", f"/executions/{uuid.uuid4()}/events", f"/executions/{uuid.uuid4()}/files/sha256:0",
+    f"/executions/{NOBODY}", f"/executions/{NOBODY}/events", f"/executions/{NOBODY}/files/sha256:0",
     "/executions/" + "9" * 5000, "/applications/demo/echo/releases/99", "/applications/demo/echo/releases/" + "9" * 30,
     "/applications/demo/echo/releases/-1", "/applications/demo/echo/executions/",
 ]  # fmt: skip

@@ -7,8 +7,9 @@ import pytest
 
 import makers
 from ovd_saas.appcore import executions
+from ovd_saas.files import store as files
 from ovd_saas.store import transitions
-from ovd_saas.store.records import Application, Execution, ExecutionEvent
+from ovd_saas.store.records import Application, Execution, ExecutionEvent, LooseFile
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
@@ -73,6 +74,15 @@ def test_a_full_queue_refuses() -> None:
     submit(application)
     with pytest.raises(executions.QueueFull):
         submit(application)
+
+
+def test_the_files_of_a_refused_execution_are_let_go() -> None:
+    application = makers.application(execute={"max_queue": 0})
+    digest = files.put(b"a picture")
+    picture = {"name": "a.png", "media_type": "image/png", "size": 9, "digest": digest}
+    with pytest.raises(executions.QueueFull):
+        submit(application, inputs={"picture": picture})
+    assert LooseFile.objects.get().digest == digest
 
 
 def test_a_cancelled_execution_says_who_cancelled_it() -> None:

@@ -9,6 +9,7 @@ from django.utils import timezone
 import makers
 import runners
 from ovd_saas.appcore import applications, executions, processes, releases
+from ovd_saas.store import claims
 from ovd_saas.store.records import Application, Execution, Process, Release
 from runners import Core, until
 
@@ -135,7 +136,7 @@ def test_a_condemned_process_is_killed_with_the_reason(core: Core) -> None:
     act(application, "wake")
     until(lambda: lives(core, application, "awake"))
     process = Process.objects.get(application=application)
-    executions.condemn(process.pk, "The execution it worked on was cancelled.")
+    claims.condemn(process.pk, "The execution it worked on was cancelled.")
     until(lambda: lives(core, application, "asleep"))
     assert Process.objects.get().end_reason == "The execution it worked on was cancelled."
 

@@ -12,10 +12,10 @@ from ovd_saas.appcore import loose_files
 from ovd_saas.appcore.refusals import NotFound, Refusal
 from ovd_saas.domain import executions as states
 from ovd_saas.domain import health, status
-from ovd_saas.store import transitions
+from ovd_saas.store import claims, transitions
 from ovd_saas.store.notices import notify
-from ovd_saas.store.queries.executions import file_digests
-from ovd_saas.store.records import Application, Execution, ExecutionEvent, Process, Release
+from ovd_saas.store.queries.executions import digests_in, file_digests
+from ovd_saas.store.records import Application, Execution, ExecutionEvent, Release
 
 LARGEST_SEED = 2**53 - 1  # every JSON reader keeps it exact
 RETRY_QUEUE_SECONDS = 5
@@ -102,13 +102,17 @@ def submit(
     """Afterwards the execution is on disk, queued, and AppCore has been told; `(execution, created)`.
 
     With a key that this caller used before for the same request, the earlier execution is returned, not created.
-    `inputs` are canonical (`ovd.schema.accept`), files as {name, media_type, size in bytes, digest}.
+    `inputs` are canonical (`ovd.schema.accept`), files as {name, media_type, size in bytes, digest}; when it is
+    refused, nobody needs to look after those files.
     Raises NotAccepting, Faulty, QueueFull, IdempotencyMismatch.
     """
-    if idempotency_key and (earlier := _earlier(application, caller, idempotency_key, request_digest)):
-        return earlier, False
-    release = check_accepting(application, now=now)
-    _check_queue(application, release)
+    try:
+        if idempotency_key and (earlier := _earlier(application, caller, idempotency_key, request_digest)):
+            return earlier, False
+        _check_queue(application, check_accepting(application, now=now))
+    except Refusal:
+        loose_files.let_go(digests_in(inputs), now=now)
+        raise
     try:
         with transaction.atomic():
             execution = Execution.objects.create(
@@ -151,16 +155,9 @@ def cancel(*, execution_id: UUID, by: str, now: datetime) -> Execution:
             raise AlreadyFinished(f"Execution {execution_id} is {execution.status} already.")
         is_attended = execution.lease_until is not None and execution.lease_until > now
         if execution.status == states.RUNNING and execution.process and not is_attended:
-            condemn(execution.process, "The execution it worked on was cancelled.")
+            claims.condemn(execution.process, "The execution it worked on was cancelled.")
     execution.refresh_from_db()
     return execution
-
-
-def condemn(process_id: UUID, reason: str) -> None:
-    """Have AppCore kill a process group now; what else runs there is queued again, uncounted."""
-    for application_id in Process.objects.filter(pk=process_id).values_list("application_id", flat=True):
-        Process.objects.filter(pk=process_id, condemned="").update(condemned=reason)
-        notify("processes", application=application_id)
 
 
 def take_down(*, execution_id: UUID, by: str, now: datetime) -> None:

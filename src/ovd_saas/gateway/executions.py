@@ -49,6 +49,7 @@ class Asked:
     wanted: Checked
     preferences: Preferences
     key: str | None
+    cause: str  # "page" when a person's browser asks with its session, else "api"
     id: UUID
     now: datetime
     until: float  # time.monotonic() at which the client is answered, finished or not
@@ -98,7 +99,8 @@ class Executions:
         if entry.release is None:
             await self._dispatcher.threads.call(_check_accepting, entry)
         wanted = await checked(entry, headers, receive, now)
-        return Asked(entry, caller, wanted, wishes, key, executions.new_id(), now, began + wishes.wait)
+        cause = "api" if b"authorization" in headers else "page"
+        return Asked(entry, caller, wanted, wishes, key, cause, executions.new_id(), now, began + wishes.wait)
 
     async def _execute(self, asked: Asked, receive: Receive) -> Answer:
         if asked.key is None and asked.preferences.wait > 0 and asked.entry.is_accepting:
@@ -119,7 +121,7 @@ class Executions:
             deadline_at=asked.wanted.deadline_at,
             caller=asked.caller.key,
             by_id=asked.caller.user_id,
-            cause=CAUSE,
+            cause={"kind": asked.cause},
             request_digest="",
         )
         return await self._dispatcher.begin(order, asked.entry.release.id)
@@ -174,9 +176,6 @@ class Executions:
         return answers.of_execution(status, view, execution_view.address(row.id), asked.preferences.applied)
 
 
-CAUSE = {"kind": "api"}
-
-
 def _seed(asked: Asked) -> int:
     """The client's, else one that the platform chooses; recorded either way."""
     return asked.wanted.seed if asked.wanted.seed is not None else secrets.randbelow(LARGEST_SEED + 1)
@@ -193,7 +192,7 @@ def _submit(asked: Asked) -> tuple[UUID, bool]:
         deadline_at=asked.wanted.deadline_at,
         caller=asked.caller.key,
         by_id=asked.caller.user_id,
-        cause=CAUSE,
+        cause={"kind": asked.cause},
         idempotency_key=asked.key,
         request_digest=asked.wanted.request_digest(asked.entry.address) if asked.key else "",
         now=asked.now,

@@ -64,7 +64,12 @@ def files_of(execution: Execution) -> dict[str, dict[str, Any]]:
 def file_digests(execution: Execution) -> set[str]:
     """Of all its files, those too that it only streamed and then failed."""
     streamed = ExecutionEvent.objects.filter(execution=execution, kind="output").values_list("body", flat=True)
-    return {file["digest"] for file in _files([execution.inputs, execution.outputs, *streamed])}
+    return digests_in([execution.inputs, execution.outputs, *streamed])
+
+
+def digests_in(values: Any) -> set[str]:
+    """Of all files among these values."""
+    return {file["digest"] for file in _files(values)}
 
 
 def is_file(value: dict[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+
 from ovd_saas.wiring.postgres import Postgres
 
 

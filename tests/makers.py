@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
+
 from ovd_saas.store.records import Application, Membership, Organisation, Release, User
 
 SCHEMA = {

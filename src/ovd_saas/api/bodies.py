@@ -17,7 +17,6 @@ from ovd_saas.appcore import access, problems
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGEST = 16 << 20  # bytes of a request of the API
 LARGEST_ARCHIVE = uploads.LARGEST + (1 << 20)  # the multipart form around it
@@ -28,7 +27,7 @@ _RELEASES = re.compile(r"/api/v1/applications/[^/]+/[^/]+/releases")
 class Bounded:
     """An ASGI application around another one that sees no more of a body than it may."""
 
-    def __init__(self, inner: Application) -> None:
+    def __init__(self, inner: Callable[..., Awaitable[None]]) -> None:
         self._inner = inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,6 +13,12 @@ from runner.running import Runner, Talk, application, is_alive, until
 
 Puppet = tuple[str, Prepared]
 
+UNMARKED = "import subprocess\nanswer = subprocess.Popen(['/bin/sleep', '600'], env={}, start_new_session=True).pid"
+DAEMON = """
+import subprocess, sys
+starts = "from subprocess import *; print(Popen(['/bin/sleep', '600'], env={}, stdout=2, start_new_session=True).pid)"
+answer = subprocess.run([sys.executable, "-c", starts], stdout=subprocess.PIPE, text=True).stdout
+"""
 CHILD = "import subprocess; answer = subprocess.Popen(['sleep', '600'], start_new_session={0}).pid"
 
 
@@ -62,6 +68,31 @@ def test_children_of_a_process_die_with_it(shared: Runner, puppet: Puppet, way: 
         os.kill(started.pid, signal.SIGKILL)
     shared.exited(process)
     until(lambda: not is_alive(child), "the child to die")
+
+
+@pytest.mark.parametrize("way", ["stop", "kill"])
+def test_children_that_hid_their_mark_die_with_their_process(shared: Runner, puppet: Puppet, way: str) -> None:
+    process, started = shared.start(puppet)
+    child = int(Talk(started.address).ask(UNMARKED))
+    assert is_alive(child)
+    if way == "stop":
+        shared.engine.stop(process, 0)
+    else:
+        os.kill(started.pid, signal.SIGKILL)
+    shared.exited(process)
+    until(lambda: not is_alive(child), "the child to die")
+
+
+def test_a_daemon_that_hid_its_mark_is_ended_and_one_that_shows_it_lives_with_its_process(
+    shared: Runner, puppet: Puppet
+) -> None:
+    process, started = shared.start(puppet)
+    talk = Talk(started.address)
+    hidden, shown = (int(talk.ask(DAEMON.format(environment))) for environment in ("{}", "None"))
+    until(lambda: not is_alive(hidden), "the hidden daemon to be ended")
+    assert is_alive(shown)
+    shared.engine.stop(process, 0)
+    until(lambda: not is_alive(shown), "the other one to end with its process")
 
 
 def test_a_memory_hog_is_killed_and_told_so(shared: Runner, puppet: Puppet) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from ovd_saas.runner import configuration
+from ovd_saas.runner import configuration, strays
 from ovd_saas.runner.agent import Agent
 
 log = logging.getLogger("ovd_saas.runner")
@@ -22,6 +22,7 @@ def main() -> int:
     except configuration.Misconfigured as error:
         log.error("%s", error)
         return 2
+    strays.adopt()
     try:
         asyncio.run(_serve(settings))
     finally:

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from ovd_saas.runner import footprints, sandbox
+from ovd_saas.runner import footprints, sandbox, strays
 from ovd_saas.runner.endings import Exit
 from ovd_saas.runner.starts import Born, Order, Start
 
@@ -29,7 +29,7 @@ class Child:
         self.killed_for: str | None = None
         self.exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self._born = born
-        self._mark = Path(order.variables[sandbox.MARK]) if sandbox.MARK in order.variables else None
+        self.mark = Path(order.variables[sandbox.MARK]) if sandbox.MARK in order.variables else None
         self._errors = b""
         self._output = output
         self._on_end = on_end
@@ -51,8 +51,8 @@ class Child:
         os.close(self._born.pidfd)
         with contextlib.suppress(ProcessLookupError):  # not reaped yet, so the number still is this group's
             os.killpg(self.pid, signal.SIGKILL)
-        if self._mark is not None:
-            kill_marked(self._mark)
+        if self.mark is not None:
+            kill_marked(self.mark)
         status, peak = self._born.reap()
         for pipe in self._pipes:
             pipe.drain()
@@ -156,7 +156,7 @@ class Nursery:
 
     def bear(self, order: Order, output: Output) -> Child:
         """Start a process. Raises OSError when it cannot be executed."""
-        child = Child(self._start.start(order), order, output, self._children.discard)
+        child = Child(self._start.start(order), order, output, self._bury)
         self._children.add(child)
         if self._watching is None or self._watching.done():
             self._watching = asyncio.get_running_loop().create_task(self._watch())
@@ -170,6 +170,16 @@ class Nursery:
         """Returns when no child lives any more."""
         while self._children:
             await asyncio.wait([child.exited for child in self._children])
+        self.end_strays()
+
+    def end_strays(self) -> None:
+        """End what our children left behind and nobody answers for."""
+        marks = [child.mark for child in self._children if child.mark is not None]
+        strays.end({child.pid for child in self._children}, marks)
+
+    def _bury(self, child: Child) -> None:
+        self._children.discard(child)
+        self.end_strays()
 
     async def _watch(self) -> None:
         look = 0
@@ -177,6 +187,8 @@ class Nursery:
             await asyncio.sleep(self.TICK)
             look += 1
             sessions = footprints.by_session() if look % self.FULL == 0 else None
+            if sessions is not None:
+                self.end_strays()
             for child in list(self._children):
                 footprint = sessions.get(child.pid) if sessions is not None else footprints.one(child.pid)
                 if footprint is not None:

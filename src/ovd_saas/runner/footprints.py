@@ -38,6 +38,19 @@ def _pids() -> Iterator[str]:
     return (entry.name for entry in os.scandir(PROC) if entry.name.isdigit())
 
 
+def children(parent: int) -> list[int]:
+    """The children of a process, zombies too."""
+    found = []
+    for pid in _pids():
+        try:
+            raw = (PROC / pid / "stat").read_bytes()
+        except OSError:
+            continue
+        if int(raw[raw.rindex(b")") + 2 :].split()[1]) == parent:
+            found.append(int(pid))
+    return found
+
+
 def one(pid: int) -> Footprint:
     """The footprint of a single process, cheaply."""
     stat = _stat(pid)

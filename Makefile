@@ -17,7 +17,7 @@ demo: setup      ## run the main job end to end on real data and print what happ
 	@$(BIN)/ovd demo
 
 test: setup-dev check  ## everything CI runs: checks and tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: setup-dev  ## formatting, lint, types, architecture
 	$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import uvicorn
 from django.db import connection
+from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
 
 import pages_rows
@@ -61,19 +62,30 @@ def serving(application: Any) -> Iterator[str]:
         listening.close()
 
 
-_started: list[tuple[Playwright, Browser]] = []  # one for all folders that import the fixture
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not _started:
-        playwright = sync_playwright().start()
-        _started.append((playwright, launch(playwright)))
-    yield _started[0][1]
-    while _started:
-        playwright, running = _started.pop()
+    """One for each file: Playwright keeps an event loop in this thread, and other tests must find none."""
+    with sync_playwright() as playwright:
+        running = launch(playwright)
+        yield running
         running.close()
-        playwright.stop()
+
+
+@pytest.fixture(autouse=True)
+def own_files(settings: Any, tmp_path: Path) -> None:
+    settings.FILES = str(tmp_path / "files")
+
+
+@pytest.fixture
+def client_of(db: None) -> Callable[..., Client]:
+    """`client_of("operator")`: the session of somebody with this role in acme; None: in none."""
+
+    def client(role: str | None = "owner") -> Client:
+        found = Client()
+        found.force_login(pages_rows.person(role or "stranger", role or "owner", "acme" if role else "elsewhere"))
+        return found
+
+    return client
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import runners
 from appcore.test_living import act, fresh, lively, lives, queue
 from ovd_saas.appcore.loops.building import Building
 from ovd_saas.appcore.loops.living import Living
+from ovd_saas.appcore.loops.watching import Watching
 from ovd_saas.engines import base
 from ovd_saas.store.records import Application, Process, Release
 from runners import Core, until
@@ -74,3 +75,17 @@ def test_a_release_that_was_slow_to_build_does_not_replace_a_newer_one(core: Cor
     older.refresh_from_db()
     assert older.state == "ready"
     assert fresh(application).release == newer
+
+
+def test_an_appcore_that_died_while_starting_a_process_finds_its_address_again(core: Core) -> None:
+    application = lively(core)
+    act(application, "wake")
+    until(lambda: lives(core, application, "awake"))
+    started = Process.objects.get()
+    Process.objects.update(state="starting", pid=None, address="", ready_at=None)
+    successor = Watching(core.runner.engine, lambda: None)
+    watch = core.runner.engine.watch(successor.on_event)
+    until(lambda: Process.objects.get().state == "ready")
+    watch.close()
+    found = Process.objects.get()
+    assert (found.pid, found.address) == (started.pid, started.address)

@@ -139,7 +139,10 @@ def reconcile(*, engine: Engine, runner: Runner, living: base.Connected, now: da
         if there is None:
             message = told.get(process_id, "Its runner went away, and it with it.")
             end(process_id=process_id, reason=message, now=now, counts=process_id in told)
-        elif there.state == "ready" and state == states.STARTING:
+            continue
+        # whoever started it may have died before it could write where it is
+        Process.objects.filter(pk=process_id, address="").update(pid=there.pid, address=there.address)
+        if there.state == "ready" and state == states.STARTING:
             answer(process_id=process_id, now=now)
         elif state == states.DRAINING:
             drain(engine=engine, process_id=process_id, reason="It was draining.", now=now)

@@ -10,9 +10,6 @@ FILES = {
     "jquery/dist/jquery.min.js": "jquery.min.js",
     "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
     "@tabler/core/dist/js/tabler.min.js": "tabler.min.js",
-    "datatables.net/js/dataTables.min.js": "datatables.min.js",
-    "datatables.net-bs5/js/dataTables.bootstrap5.min.js": "datatables.bootstrap5.min.js",
-    "datatables.net-bs5/css/dataTables.bootstrap5.min.css": "datatables.bootstrap5.min.css",
     "echarts/dist/echarts.min.js": "echarts.min.js",
 }
 ICONS = Path(__file__).resolve().parent.parent / "src/ovd_saas/assets/icons.txt"  # one name a line

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -141,26 +142,69 @@ def test_a_condemned_process_is_killed_with_the_reason(core: Core) -> None:
     assert Process.objects.get().end_reason == "The execution it worked on was cancelled."
 
 
-def test_a_new_release_takes_over_before_the_old_process_ends(core: Core) -> None:
+def awake(core: Core) -> Application:
     application = lively(core)
     act(application, "wake")
     until(lambda: lives(core, application, "awake"))
-    old = Process.objects.get(application=application)
     until(lambda: not core.living.tick())
+    return application
+
+
+def test_a_new_release_takes_over_in_the_moment_its_process_is_ready(core: Core) -> None:
+    application = awake(core)
+    old = Process.objects.get(application=application)
     newer = makers.release(application, 2)
     newer.digest, newer.environment = runners.archive("slow"), fresh(application).release.environment  # type: ignore[union-attr]
     newer.save()
     core.runner.engine.prepare(newer.digest, [runners.files.read(newer.digest)], lambda text: None)
     releases.use(release=newer, by="user:ana", now=timezone.now())
+    assert (fresh(application).release_id, fresh(application).upcoming_id) == (old.release_id, newer.pk)
 
     def swapped() -> bool:
         core.living.tick()
-        assert Process.objects.filter(state="ready").exists(), "there was a moment without a ready process"
+        serving = Process.objects.filter(state="ready", release_id=fresh(application).release_id)
+        assert serving.exists(), "there was a moment in which no ready process was of the current release"
         return Process.objects.get(pk=old.pk).state == "ended"
 
     until(swapped)
-    assert Process.objects.get(state="ready").release_id == newer.pk
+    assert (fresh(application).release_id, fresh(application).upcoming) == (newer.pk, None)
     assert not application.transitions.filter(region="service", event__in=["lose", "sleep"]).exists()
+
+
+def test_the_same_archive_pushed_again_takes_over_as_well(core: Core) -> None:
+    application = awake(core)
+    again = pushed("echo", core)
+    assert fresh(application).upcoming == again
+    until(lambda: core.living.tick() or fresh(application).release == again)
+    until(lambda: core.living.tick() or Process.objects.exclude(state="ended").count() == 1)
+
+
+def test_an_upcoming_release_that_does_not_start_changes_nothing(core: Core) -> None:
+    application = awake(core)
+    broken = makers.release(application, 2)
+    broken.digest = runners.files.put(b"gone bad")
+    broken.save()
+    releases.use(release=broken, by="user:ana", now=timezone.now())
+
+    def dropped() -> bool:
+        Application.objects.update(retry_at=None)
+        core.living.tick()
+        return fresh(application).upcoming is None
+
+    until(dropped)
+    left = fresh(application)
+    assert left.release is not None and left.release.number == 1
+    assert (left.health, left.start_failures, left.service) == ("healthy", 0, "awake")
+    assert "Release 2 does not start" in application.transitions.get(event="refuse").reason
+
+
+def test_an_upcoming_release_is_current_once_its_application_sleeps(core: Core) -> None:
+    application = awake(core)
+    newer = makers.release(application, 2)
+    Application.objects.update(upcoming=newer, retry_at=timezone.now() + timedelta(hours=1))
+    act(application, "sleep")
+    until(lambda: lives(core, application, "asleep"))
+    assert (fresh(application).release, fresh(application).upcoming) == (newer, None)
 
 
 def test_an_application_that_never_starts_becomes_faulty_and_fails_its_queue(core: Core) -> None:

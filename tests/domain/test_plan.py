@@ -371,3 +371,16 @@ def _done(desired: Desired, observed: Observed, action: object) -> tuple[Desired
         case FailQueued():
             observed = replace(observed, queued=0)
     return desired, replace(observed, processes=tuple(rows.values()))
+
+
+def test_an_upcoming_release_is_started_beside_the_current_one_which_goes_on_serving() -> None:
+    desired = replace(DESIRED, upcoming="next")
+    assert plan(desired, AWAKE, now=NOW) == (StartProcess("next"),)
+    beside = replace(AWAKE, processes=(_process(), _process("p2", processes.STARTING, release="next")))
+    assert plan(desired, beside, now=NOW) == ()
+    assert next_event(desired, beside, now=NOW).what.startswith("The newer release takes over")
+
+
+def test_a_process_of_an_upcoming_release_that_was_dropped_is_drained() -> None:
+    beside = replace(AWAKE, processes=(_process(), _process("p2", processes.STARTING, release="next")))
+    assert [type(action) for action in plan(DESIRED, beside, now=NOW)] == [DrainProcess]

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import structlog
 from django.db import transaction
 
+from ovd_saas.appcore import releases
 from ovd_saas.domain import processes as states
 from ovd_saas.domain import service, status
 from ovd_saas.domain.plan import retry_delay
@@ -19,6 +20,7 @@ from ovd_saas.store.records import Application, Process, Release, Runner
 
 log = structlog.get_logger()
 CHUNK = 1 << 20  # bytes
+MOST_TRIES = 3  # of a release that is to take over; then it is dropped
 DRAIN_SECONDS = 30.0  # beyond the longest execution, then the process is killed
 
 
@@ -96,9 +98,19 @@ def drain(*, engine: Engine, process_id: UUID, reason: str, now: datetime) -> No
 
 @transaction.atomic
 def answer(*, process_id: UUID, now: datetime) -> None:
-    """The process is ready: take note, once. Its application starts, so earlier failures no longer count."""
-    if transitions.process(process_id, states.ANSWER, now=now, ready_at=now):
-        Application.objects.filter(processes=process_id).update(start_failures=0, retry_at=None)
+    """The process is ready: take note, once. Its application starts, so earlier failures no longer count.
+
+    A process of the upcoming release makes that the current one in the same moment.
+    """
+    if not transitions.process(process_id, states.ANSWER, now=now, ready_at=now):
+        return
+    rows = Application.objects.select_for_update(of=("self",)).select_related("release", "upcoming__created_by")
+    application = rows.get(processes=process_id)
+    Application.objects.filter(pk=application.pk).update(start_failures=0, retry_at=None)
+    upcoming = application.upcoming
+    if upcoming is not None and Process.objects.filter(pk=process_id, release=upcoming).exists():
+        by = f"user:{upcoming.created_by.get_username()}" if upcoming.created_by else "appcore"
+        releases.take_over(application=application, release=upcoming, by=by, now=now)
 
 
 @transaction.atomic
@@ -110,23 +122,37 @@ def end(*, process_id: UUID, reason: str, now: datetime, counts: bool = True) ->
     wanted = process.condemned or (process.end_reason if process.state == states.DRAINING else "")
     before = transitions.process(process_id, states.END, now=now, ended_at=now, end_reason=wanted or reason)
     if before == states.STARTING and counts and not wanted:
-        _count_failure(process.application_id, reason, now)
+        _count_failure(process.application_id, reason, now, release_id=process.release_id)
     if before is not None:
         log.info("process ended", process=str(process_id), application=process.application_id, reason=wanted or reason)
 
 
 @transaction.atomic
-def refuse(*, application_id: int, reason: str, now: datetime) -> None:
-    """It could not be started: take note. Enough of these in a row make it faulty."""
-    _count_failure(application_id, reason, now)
+def refuse(*, release: Release, reason: str, now: datetime) -> None:
+    """It could not be started: take note. Enough of these in a row make its application faulty."""
+    _count_failure(release.application_id, reason, now, release_id=release.pk)
 
 
-def _count_failure(application_id: int, reason: str, now: datetime) -> None:
-    application = Application.objects.select_for_update().get(pk=application_id)
+def _count_failure(application_id: int, reason: str, now: datetime, *, release_id: int) -> None:
+    """Of the current release: towards being faulty. Of the upcoming one: towards being dropped."""
+    rows = Application.objects.select_for_update(of=("self",)).select_related("release", "upcoming")
+    application = rows.get(pk=application_id)
+    if application.upcoming is not None and release_id == application.upcoming_id:
+        _count_upcoming(application, application.upcoming, reason, now)
+        return
     failures = application.start_failures + 1
     Application.objects.filter(pk=application_id).update(
         start_failures=failures, retry_at=now + retry_delay(failures), reason=f"Its last start failed: {reason}"
     )
+
+
+def _count_upcoming(application: Application, upcoming: Release, reason: str, now: datetime) -> None:
+    tried = Process.objects.filter(application=application, release=upcoming, state=states.ENDED, ready_at=None)
+    failures = tried.count()
+    if failures >= MOST_TRIES:
+        releases.drop_upcoming(application=application, reason=reason, now=now)
+    else:
+        Application.objects.filter(pk=application.pk).update(retry_at=now + retry_delay(failures))
 
 
 def reconcile(*, engine: Engine, runner: Runner, living: base.Connected, now: datetime) -> None:

@@ -11,12 +11,12 @@ from django.db import transaction
 from ovd.schema import FieldError
 from ovd_saas.appcore import applications, loose_files
 from ovd_saas.appcore.refusals import Refusal
+from ovd_saas.domain import processes, status
 from ovd_saas.domain import releases as states
-from ovd_saas.domain import status
 from ovd_saas.files import store as files
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
-from ovd_saas.store.records import Application, Organisation, Release
+from ovd_saas.store.records import Application, Organisation, Process, Release
 
 LARGEST_MANIFEST = 1 << 20  # bytes
 LARGEST_UNPACKED = 2 << 30  # bytes, as at the runner
@@ -106,32 +106,59 @@ def _shown(name: str) -> str:
     return repr(name if len(name) <= 60 else name[:59] + "…")
 
 
-def use(*, release: Release, by: str, now: datetime, **also: Any) -> Application:
-    """Afterwards it is its application's current release; an awake application is swapped without dropping a request.
+def use(*, release: Release, by: str, now: datetime) -> Application:
+    """Afterwards it is its application's current release; or, while a process serves, its upcoming one.
 
-    The first ready release opens a draft. Raises Unready.
+    An upcoming release takes over in the moment in which a process of it is ready, so that no request waits for its
+    start, and one that does not start changes nothing. The first ready release opens a draft. Raises Unready.
     """
     if release.state != states.READY:
         raise Unready(f"Release {release.number} is {release.state}; only a ready one can be put to use.")
     with transaction.atomic():
         rows = Application.objects.select_for_update(of=("self",)).select_related("release")
         application = rows.get(pk=release.application_id)
-        before = str(application.release.number) if application.release else ""
+        serves = Process.objects.filter(application=application, release=application.release, state=processes.READY)
         if application.release_id == release.pk:
-            return application
-        Application.objects.filter(pk=application.pk).update(release=release, start_failures=0, retry_at=None, **also)
-        transitions.record(
-            application.pk, "release", before, str(release.number), "use",
-            reason=f"Release {release.number} is current.", now=now, actor=by, cause=f"release:{release.number}",
-        )  # fmt: skip
-        if application.status == status.DRAFT:
-            transitions.move(
-                application.pk, "status", status.ENABLE, now=now, actor=by, cause=f"release:{release.number}",
-                reason=f"Opened: release {release.number} is ready.",
-                next_what="Wakes when somebody uses it.",
-            )  # fmt: skip
+            Application.objects.filter(pk=application.pk).update(upcoming=None)
+        elif application.release is not None and serves.exists():
+            Application.objects.filter(pk=application.pk).update(upcoming=release, retry_at=None)
+            notify("application", id=application.pk)
+        else:
+            take_over(application=application, release=release, by=by, now=now)
     application.refresh_from_db()
     return application
+
+
+def take_over(*, application: Application, release: Release, by: str, now: datetime) -> None:
+    """Afterwards it is the current release, with the title and summary that it brings."""
+    about = {name: _text(release.manifest, name, longest) for name, longest in (("title", 200), ("summary", 500))}
+    Application.objects.filter(pk=application.pk).update(
+        release=release, upcoming=None, start_failures=0, retry_at=None,
+        **{name: text for name, text in about.items() if text},
+    )  # fmt: skip
+    before = str(application.release.number) if application.release else ""
+    cause = f"release:{release.number}"
+    transitions.record(
+        application.pk, "release", before, str(release.number), "use",
+        reason=f"Release {release.number} is current.", now=now, actor=by, cause=cause,
+    )  # fmt: skip
+    if application.status == status.DRAFT:
+        transitions.move(
+            application.pk, "status", status.ENABLE, now=now, actor=by, cause=cause,
+            reason=f"Opened: release {release.number} is ready.", next_what="Wakes when somebody uses it.",
+        )  # fmt: skip
+
+
+def drop_upcoming(*, application: Application, reason: str, now: datetime) -> None:
+    """Afterwards the current release stays: the upcoming one does not start."""
+    if application.upcoming is None or application.release is None:
+        return
+    dropped, stays = application.upcoming.number, str(application.release.number)
+    Application.objects.filter(pk=application.pk).update(upcoming=None, retry_at=None)
+    transitions.record(
+        application.pk, "release", stays, stays, "refuse", now=now, cause=f"release:{dropped}",
+        reason=f"Release {dropped} does not start, so release {stays} stays: {reason}",
+    )  # fmt: skip
 
 
 def description(digest: str, manifest: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class StartProcess:
     """Have the runner start a serving process of a release."""
 
-    release: str  # digest
+    release: str  # id
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ def _waking(observed: Observed, now: datetime) -> Next:
 
 def _awake(desired: Desired, observed: Observed) -> Next:
     serves = usable(observed, states.READY)
-    if desired.release is not None and serves and all(p.release != desired.release for p in serves):
+    is_old = desired.release is not None and serves and all(p.release != desired.release for p in serves)
+    if is_old or desired.upcoming is not None:
         return Next("The newer release takes over as soon as its process is ready.", None)
     at = quiet_at(desired, observed)
     if at is not None:

@@ -178,12 +178,13 @@ def _awake(desired: Desired, observed: Observed, now: datetime) -> Iterator[Acti
 
 
 def _start_current(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
-    """Start the current release beside an older one, unless that is under way."""
+    """Start the current release, and the one that is to take over, beside an older one, unless under way."""
     there = [p for p in present(observed) if p.state in (states.STARTING, states.READY)]
-    if desired.release is None or any(p.release == desired.release or p.condemned for p in there):
+    if any(p.condemned for p in there) or why_not_start(desired, observed, now=now) is not None:
         return
-    if why_not_start(desired, observed, now=now) is None:
-        yield StartProcess(desired.release)
+    for release in (desired.release, desired.upcoming):
+        if release is not None and not any(p.release == release for p in there):
+            yield StartProcess(release)
 
 
 def _retire_surplus(desired: Desired, observed: Observed) -> Iterator[Action]:
@@ -192,6 +193,8 @@ def _retire_surplus(desired: Desired, observed: Observed) -> Iterator[Action]:
     if not current or not observed.runner_up:
         return
     for process in usable(observed, states.STARTING, states.READY):
+        if process.release == desired.upcoming:
+            continue
         if process.release != desired.release:
             yield DrainProcess(process.id, "A newer release has taken over.")
         elif process.id != current[0].id:

@@ -35,7 +35,7 @@ def restless() -> list[int]:
 def of(ids: Iterable[int], *, runner_up: bool) -> list[Facts]:
     """The facts of these applications; four queries, however many they are."""
     ids = list(ids)
-    found = Application.objects.filter(pk__in=ids).select_related("release", "organisation")
+    found = Application.objects.filter(pk__in=ids).select_related("release", "upcoming", "organisation")
     waiting = _counts(ids, executions.QUEUED)
     running = _counts(ids, executions.RUNNING)
     used = _last_used(ids)
@@ -66,7 +66,8 @@ def desired(application: Application) -> Desired:
     manifest = application.release.manifest if application.release else {}
     return Desired(
         status=application.status,
-        release=application.release.digest if application.release else None,
+        release=str(application.release.pk) if application.release else None,
+        upcoming=str(application.upcoming.pk) if application.upcoming else None,
         sleep_after=float(manifest.get("sleep", {}).get("after", 300)),
         on_wake=(manifest.get("learn") or {}).get("on_wake", "together"),
         wake_asked=application.wake_asked_at is not None,
@@ -99,12 +100,12 @@ def _processes(ids: list[int]) -> defaultdict[int, list[ProcessFacts]]:
         .values_list("process", flat=True)
     )
     found: defaultdict[int, list[ProcessFacts]] = defaultdict(list)
-    for row in rows.select_related("release"):
+    for row in rows:
         found[row.application_id].append(
             ProcessFacts(
                 id=str(row.pk),
                 state=row.state,
-                release=row.release.digest,
+                release=str(row.release_id),
                 in_flight=in_flight[row.pk],
                 started_at=row.started_at,
                 condemned=bool(row.condemned),

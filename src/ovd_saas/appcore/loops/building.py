@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
@@ -81,12 +81,12 @@ class Building:
             ready_at=now,
         )
         release.refresh_from_db()
-        current = Application.objects.select_for_update().filter(pk=release.application_id)
-        if not is_ours or current.filter(release__number__gt=release.number).exists():
+        Application.objects.select_for_update().get(pk=release.application_id)  # one of two builds comes second
+        newer = Q(release__number__gt=release.number) | Q(upcoming__number__gt=release.number)
+        if not is_ours or Application.objects.filter(newer, pk=release.application_id).exists():
             return
         by = f"user:{release.created_by.get_username()}" if release.created_by else "appcore"
-        about = {name: str(prepared.manifest.get(name) or "") for name in ("title", "summary")}
-        releases.use(release=release, by=by, now=now, **{name: text for name, text in about.items() if text})
+        releases.use(release=release, by=by, now=now)
 
 
 class BuildLog:

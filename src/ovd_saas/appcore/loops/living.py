@@ -10,7 +10,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
-from ovd_saas.appcore import processes
+from ovd_saas.appcore import processes, releases
 from ovd_saas.domain import actions, executions, health, service
 from ovd_saas.domain.plan import next_event, plan
 from ovd_saas.engines import base
@@ -70,8 +70,8 @@ class Living:
     def _do(self, application: Application, action: actions.Action, now: datetime) -> bool:
         """True if it changed something, so that planning again is worth it."""
         match action:
-            case actions.StartProcess(release=digest):
-                return self._start(application, digest, now)
+            case actions.StartProcess(release=id_):
+                return self._start(application, id_, now)
             case actions.DrainProcess(process=id_, reason=reason):
                 processes.drain(engine=self._engine, process_id=UUID(id_), reason=reason, now=now)
                 return True
@@ -86,17 +86,18 @@ class Living:
             case actions.FailQueued(code=code, reason=reason):
                 return self._fail_queued(application, code, reason, now)
 
-    def _start(self, application: Application, digest: str, now: datetime) -> bool:
+    def _start(self, application: Application, release_id: str, now: datetime) -> bool:
         runner = self._runner()
-        release = application.release
-        if runner is None or release is None or release.digest != digest or digest in self._preparing:
+        wanted = (application.release, application.upcoming)
+        release = next((found for found in wanted if found is not None and str(found.pk) == release_id), None)
+        if runner is None or release is None or release.digest in self._preparing:
             return False
         try:
             started = processes.start(
                 engine=self._engine, application=application, release=release, runner=runner, now=now
             )
         except base.NotPrepared:
-            self._preparing.add(digest)
+            self._preparing.add(release.digest)
             threading.Thread(target=self._prepare, args=(release,), daemon=True).start()
             return False
         return started is not None
@@ -108,7 +109,7 @@ class Living:
         except base.RunnerDown as error:
             log.warning("the runner went away while preparing", error=str(error))
         except (base.EngineError, Missing) as error:
-            processes.refuse(application_id=release.application_id, reason=str(error), now=timezone.now())
+            processes.refuse(release=release, reason=str(error), now=timezone.now())
         finally:
             self._preparing.discard(release.digest)
             notify("application", id=release.application_id)
@@ -138,6 +139,8 @@ class Living:
             cause=cause,
             **also,
         )
+        if moved == service.ASLEEP and application.upcoming is not None:
+            releases.use(release=application.upcoming, by="appcore", now=now)
         return moved is not None
 
     def _waker(self, application: Application) -> str:

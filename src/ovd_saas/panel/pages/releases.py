@@ -47,10 +47,12 @@ def use(request: HttpRequest, org: str, name: str, number: int) -> HttpResponse:
     row = _release(found.application(by, org, name, access.PUSH), number)
     back = reverse("panel:release", args=[org, name, number])
     try:
-        verbs.use(release=row, by=by.actor, now=timezone.now())
+        application = verbs.use(release=row, by=by.actor, now=timezone.now())
     except Refusal as refusal:
         return answers.refused(request, refusal, back=back)
-    return answers.done(request, f"Release {number} is current.", back=back)
+    is_current = application.release_id == row.pk
+    said = "is current." if is_current else "takes over as soon as a process of it is ready."
+    return answers.done(request, f"Release {number} {said}", back=back)
 
 
 def _release(application: Application, number: int) -> Release:

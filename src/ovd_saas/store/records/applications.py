@@ -21,6 +21,7 @@ class Application(models.Model):
     since = models.DateTimeField()  # moment of the last change of a state
 
     release = models.ForeignKey("Release", models.PROTECT, null=True, related_name="+")  # current one
+    upcoming = models.ForeignKey("Release", models.PROTECT, null=True, related_name="+")  # takes over when it serves
     upstream = models.ForeignKey("self", models.PROTECT, null=True, related_name="adoptions")
 
     wake_asked_at = models.DateTimeField(null=True)  # a person pressed wake; cleared when awake

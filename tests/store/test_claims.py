@@ -159,6 +159,20 @@ def test_what_is_given_back_runs_again_until_its_attempts_are_used_up(applicatio
     }
 
 
+def test_an_execution_that_is_not_tried_again_says_what_the_runner_said_of_its_process(
+    application: Application,
+) -> None:
+    process, execution = process_of(application), queue(application)
+    Execution.objects.filter(pk=execution.pk).update(attempts=2)
+    found = claimed(process)
+    Process.objects.filter(pk=process.pk).update(
+        state="ended", ended_at=NOW + seconds(11), end_reason="It reached the memory limit of 512 MB."
+    )
+    assert claims.give_back(found.pk, found.lease, "It went away.", counts=True, now=NOW + seconds(12)) == "failed"
+    found.refresh_from_db()
+    assert found.error["message"].endswith("The last time: It reached the memory limit of 512 MB.")
+
+
 def test_what_was_lost_through_no_fault_of_its_own_keeps_its_attempts(application: Application) -> None:
     Release.objects.update(manifest={"execute": {"max_attempts": 1}})
     process = process_of(application)

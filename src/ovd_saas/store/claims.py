@@ -202,10 +202,17 @@ def give_back(execution_id: UUID, lease: int, reason: str, *, counts: bool, now:
         event = outcomes.after_loss(execution.attempts, int(limits.get("max_attempts", DEFAULT_ATTEMPTS)))
     if event == executions.FAIL:
         times = "once" if execution.attempts == 1 else f"{execution.attempts} times"
-        message = f"Its process was lost {times}, so it is not tried again. The last time: {reason}"
+        why = _why_lost(execution) or reason
+        message = f"Its process was lost {times}, so it is not tried again. The last time: {why}"
         values["error"] = {"code": "lost", "message": message}
     transitions.execution(execution_id, event, now=now, lease=lease, source=executions.RUNNING, **values)
     return executions.EXECUTION.follow(executions.RUNNING, event)
+
+
+def _why_lost(execution: Execution) -> str:
+    """What the runner said of the processes that ended under it; of the last one it may not have said it yet."""
+    since = Process.objects.filter(application_id=execution.application_id, ended_at__gte=execution.created_at)
+    return since.order_by("-ended_at").values_list("end_reason", flat=True).first() or ""
 
 
 @transaction.atomic

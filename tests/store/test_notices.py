@@ -2,7 +2,7 @@
 
 import asyncio
 
-from django.db import transaction
+from django.db import connections, transaction
 
 from ovd_saas.store import notices
 
@@ -25,3 +25,18 @@ async def test_the_hub_gives_each_notice_to_every_subscriber(database_url: str) 
         await asyncio.to_thread(notices.notify, "access")
         assert await asyncio.wait_for(one.get(), 5) == await asyncio.wait_for(two.get(), 5) == {"about": "access"}
     await hub.stop()
+
+
+async def test_the_hub_stops_also_in_the_moment_of_a_notice(database_url: str) -> None:
+    for _ in range(30):
+        hub = notices.Hub(database_url)
+        with hub.subscribe() as queue:
+            await asyncio.wait_for(queue.get(), 5)
+            telling = asyncio.create_task(asyncio.to_thread(tell))
+            await asyncio.wait_for(hub.stop(), 5)
+            await telling
+
+
+def tell() -> None:
+    notices.notify("access")
+    connections.close_all()

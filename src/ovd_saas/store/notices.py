@@ -58,10 +58,12 @@ class Hub:
             self._task = asyncio.create_task(self._run(), name="notices")
 
     async def stop(self) -> None:
+        """Afterwards nothing listens. A single cancel may be lost: `asyncio.wait_for` of Python 3.11, which psycopg
+        waits with, swallows one that comes in the same moment as a notice."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            while not self._task.done():
+                self._task.cancel()
+                await asyncio.wait([self._task], timeout=0.1)
             self._task = None
 
     @contextlib.contextmanager

@@ -37,9 +37,10 @@ class Threads:
 
     async def stop(self) -> None:
         """Afterwards what was called has returned, and all connections are closed."""
-        together = threading.Barrier(len(self._alive) or 1)
+        count = len(self._alive)  # once: handing out the work may start a further thread
+        together = threading.Barrier(count or 1)
         loop = asyncio.get_running_loop()
-        await asyncio.gather(*(loop.run_in_executor(self._pool, _close, together) for _ in self._alive))
+        await asyncio.gather(*(loop.run_in_executor(self._pool, _close, together) for _ in range(count)))
         self._pool.shutdown()
 
 

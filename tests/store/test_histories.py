@@ -5,7 +5,6 @@ the real thing: the plan, the loops, transitions, claims, PostgreSQL.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -29,7 +28,7 @@ from ovd_saas.store.records import Application, Execution, Process, Release, Run
 
 
 class Memory:
-    """An engine that keeps processes in memory."""
+    """As much of an engine as living needs; it keeps processes in memory."""
 
     def __init__(self) -> None:
         self.alive: dict[str, bool] = {}  # id -> has been asked to stop
@@ -47,20 +46,8 @@ class Memory:
         if process in self.alive:
             self.alive[process] = True
 
-    def hello(self) -> base.Machine:
-        raise NotImplementedError
-
-    def prepare(self, release_digest: str, archive: Iterable[bytes], on_log: Callable[[str], None]) -> base.Prepared:
-        raise NotImplementedError
-
     def processes(self) -> tuple[base.Process, ...]:
         return tuple(base.Process(id_, 1, "", "", "ready", "", 0) for id_ in self.alive)
-
-    def log(self, process: str, lines: int = 200) -> str:
-        return ""
-
-    def watch(self, on_event: Callable[[base.Event], None]) -> base.Watch:
-        raise NotImplementedError
 
 
 class Histories(RuleBasedStateMachine):

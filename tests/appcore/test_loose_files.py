@@ -116,7 +116,10 @@ def test_a_refused_archive_is_let_go() -> None:
 NO_FILES = {
     "Execution.error", "Execution.progress", "Execution.digests", "Execution.hardware", "Execution.cause",
     "Execution.request_digest", "Release.manifest", "Release.schema", "Token.digest", "Runner.facts",
-    "LooseFile.digest",
+    "LooseFile.digest", "Application.notice", "Application.promotion", "Batch.origin", "DriftMeasure.fields",
+    "DriftMeasure.window", "Execution.feedback", "LearningEvent.body", "LearningRun.digests", "LearningRun.error",
+    "LearningRun.gate", "LearningRun.hardware", "LearningRun.metrics", "LearningRun.progress", "ModelVersion.metrics",
+    "Snapshot.batches", "Snapshot.digest", "Snapshot.rule",
 }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ EARLIER = NOW - timedelta(minutes=10)
 SOON = NOW + timedelta(seconds=5)
 
 DESIRED = Desired(
-    status=status.ENABLED, release="new", sleep_after=300, on_wake="together", wake_asked=False, sleep_asked=False
+    status=status.ENABLED, edition="new", sleep_after=300, on_wake="together", wake_asked=False, sleep_asked=False
 )
 ASLEEP = Observed(
     service=service.ASLEEP,
@@ -65,8 +65,8 @@ def _short(action: object) -> str:
     match action:
         case Move(region=region, event=event):
             return f"{region}: {event}"
-        case StartProcess(release=release):
-            return f"start {release}"
+        case StartProcess(edition=edition):
+            return f"start {edition}"
         case DrainProcess(process=id_):
             return f"drain {id_}"
         case KillProcess(process=id_):
@@ -93,7 +93,7 @@ def test_a_person_wakes_it() -> None:
 
 
 def test_without_a_ready_release_it_waits() -> None:
-    assert _events(replace(DESIRED, release=None), replace(ASLEEP, queued=1)) == []
+    assert _events(replace(DESIRED, edition=None), replace(ASLEEP, queued=1)) == []
 
 
 def test_it_is_awake_when_its_process_is_ready() -> None:
@@ -174,7 +174,7 @@ def test_retired_fails_what_waits() -> None:
 
 
 def test_a_newer_release_is_started_first_and_takes_over_when_it_is_ready() -> None:
-    old = _process("old", release="old", in_flight=1)
+    old = _process("old", edition="old", in_flight=1)
     new = _process("new", processes.STARTING)
     assert _events(DESIRED, replace(AWAKE, processes=(old,))) == ["start new"]
     assert _events(DESIRED, replace(AWAKE, processes=(old, new))) == []
@@ -182,7 +182,7 @@ def test_a_newer_release_is_started_first_and_takes_over_when_it_is_ready() -> N
 
 
 def test_a_newer_release_that_does_not_start_leaves_the_old_one_serving() -> None:
-    old = _process("old", release="old")
+    old = _process("old", edition="old")
     broken = replace(AWAKE, processes=(old,), queued=1, start_failures=3, retry_at=SOON)
     assert _events(DESIRED, broken) == ["health: fault"]
 
@@ -271,7 +271,7 @@ PROCESSES = st.lists(
         ProcessFacts,
         id=st.just(""),
         state=st.sampled_from(processes.LIVING),
-        release=st.sampled_from(["old", "new"]),
+        edition=st.sampled_from(["old", "new"]),
         in_flight=st.integers(0, 2),
         started_at=st.sampled_from([EARLIER, NOW]),
         condemned=st.booleans(),
@@ -284,7 +284,7 @@ FACTS = st.tuples(
     st.builds(
         Desired,
         status=st.sampled_from(list(status.STATUS.states)),
-        release=st.sampled_from([None, "new"]),
+        edition=st.sampled_from([None, "new"]),
         sleep_after=st.just(300.0),
         on_wake=st.sampled_from(learning.POLICIES),
         wake_asked=st.booleans(),
@@ -315,7 +315,7 @@ def test_nothing_starts_unless_it_is_enabled_and_may(facts: tuple[Desired, Obser
             assert desired.status == status.ENABLED
             assert observed.runner_up
             assert observed.retry_at is None or observed.retry_at <= NOW
-            assert action.release == desired.release
+            assert action.edition == desired.edition
 
 
 @settings(max_examples=400)
@@ -362,9 +362,9 @@ def _done(desired: Desired, observed: Observed, action: object) -> tuple[Desired
             if event in (service.READY, service.DRAIN, health.FAULT):
                 desired = replace(desired, wake_asked=False)
             return desired, observed
-        case StartProcess(release=release):
+        case StartProcess(edition=edition):
             id_ = f"s{len(rows)}"
-            rows[id_] = _process(id_, release=release, started_at=NOW)
+            rows[id_] = _process(id_, edition=edition, started_at=NOW)
             observed = replace(observed, start_failures=0, retry_at=None)
         case DrainProcess(process=id_) | KillProcess(process=id_) | ForgetProcess(process=id_):
             rows.pop(id_)
@@ -376,11 +376,11 @@ def _done(desired: Desired, observed: Observed, action: object) -> tuple[Desired
 def test_an_upcoming_release_is_started_beside_the_current_one_which_goes_on_serving() -> None:
     desired = replace(DESIRED, upcoming="next")
     assert plan(desired, AWAKE, now=NOW) == (StartProcess("next"),)
-    beside = replace(AWAKE, processes=(_process(), _process("p2", processes.STARTING, release="next")))
+    beside = replace(AWAKE, processes=(_process(), _process("p2", processes.STARTING, edition="next")))
     assert plan(desired, beside, now=NOW) == ()
-    assert next_event(desired, beside, now=NOW).what.startswith("The newer release takes over")
+    assert next_event(desired, beside, now=NOW).what.startswith("The newer release or model takes over")
 
 
 def test_a_process_of_an_upcoming_release_that_was_dropped_is_drained() -> None:
-    beside = replace(AWAKE, processes=(_process(), _process("p2", processes.STARTING, release="next")))
+    beside = replace(AWAKE, processes=(_process(), _process("p2", processes.STARTING, edition="next")))
     assert [type(action) for action in plan(DESIRED, beside, now=NOW)] == [DrainProcess]

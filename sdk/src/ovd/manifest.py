@@ -14,6 +14,7 @@ from ovd.rules import (
     SAMPLE_KINDS,
     About,
     Author,
+    Drift,
     Environment,
     Execute,
     Gate,
@@ -22,6 +23,7 @@ from ovd.rules import (
     Resources,
     Rule,
     Sleep,
+    Source,
 )
 
 if sys.version_info >= (3, 11):
@@ -48,6 +50,7 @@ class Manifest(About):
     network: Network = dataclasses.field(default_factory=Network)
     learn: Union[Learn, None] = None  # None = execute-only
     gate: Union[Gate, None] = None
+    drift: Union[Drift, None] = None  # None = not watched
     inputs: Tuple[Field, ...] = ()  # of a command application
     outputs: Tuple[Field, ...] = ()
     lines: Mapping[Tuple[str, ...], int] = dataclasses.field(default_factory=dict, repr=False, compare=False)
@@ -70,6 +73,7 @@ _TABLES: Dict[str, Type[Any]] = {
     "network": Network,
     "learn": Learn,
     "gate": Gate,
+    "drift": Drift,
 }
 
 
@@ -165,8 +169,9 @@ class _Reading:
         if "learn" in document and "gate" not in document:
             cure = "Add a table [gate] with metric and direction."
             self.complain(("learn",), "An application that learns needs a gate.", cure)
-        if "gate" in document and "learn" not in document:
-            self.complain(("gate",), "A gate without learning.", "Add a table [learn], or remove this one.")
+        for name, said in (("gate", "A gate"), ("drift", "Drift")):
+            if name in document and "learn" not in document:
+                self.complain((name,), f"{said} without learning.", "Add a table [learn], or remove this one.")
         if isinstance(document.get("gate"), dict) and not document["gate"].get("metric"):
             self.complain(("gate",), "There is no metric.", 'Write metric = "mae", as your evaluate names it.')
 
@@ -177,9 +182,11 @@ class _Reading:
             return kind()
         value = dict(value)
         sample = value.pop("sample", None) if name == "learn" else None
-        made = self.fill(kind, value, (name,), also=("sample",) if name == "learn" else ())
+        sources = value.pop("sources", []) if name == "learn" else []
+        made = self.fill(kind, value, (name,), also=("sample", "sources") if name == "learn" else ())
         if name == "learn":
             self.time_zone(made.time_zone)
+            made = dataclasses.replace(made, sources=self.sources(sources))
         if sample is not None:
             made = dataclasses.replace(made, sample=self.sample(sample))
         return made
@@ -204,6 +211,16 @@ class _Reading:
                 cure = did_you_mean(str(kind), SAMPLE_KINDS).strip()
                 self.complain((*path, name), f"The kind of {name} {fault}", cure)
         return dict(value)
+
+    def sources(self, value: Any) -> Tuple[Source, ...]:
+        path = ("learn", "sources")
+        if not isinstance(value, list) or not all(isinstance(source, dict) for source in value):
+            self.complain(path, "Must be a list of tables.", 'Write [[learn.sources]] and below it address = "…".')
+            return ()
+        for source in value:
+            if not source.get("address"):
+                self.complain(path, "A source has no address.", 'Write [[learn.sources]] and below it address = "…".')
+        return tuple(self.fill(Source, source, path) for source in value)
 
     def authors(self, value: Any) -> Tuple[Author, ...]:
         if not isinstance(value, list) or not all(isinstance(author, dict) for author in value):

@@ -104,27 +104,67 @@ class Network:
 
 
 @dataclasses.dataclass(frozen=True)
+class Source:
+    """Where data lies that the platform may fetch: a folder, or any address that fsspec reaches."""
+
+    address: str = _rule("", "text", pattern=r"(?s).+", said="a folder or an address such as s3://bucket/folder")
+    schedule: str = _rule("", "text", pattern=_CRON + "|", said='five fields of cron, such as "0 3 * * *"')
+    pattern: str = _rule("*", "text")  # names of the files that are meant
+
+
+@dataclasses.dataclass(frozen=True)
 class Learn:
     on_wake: str = _rule("together", "text", choices=("together", "yield", "finish"))
+    data: str = _rule("all", "text", choices=("all", "new"))  # new: since the parent, for online learners
     schedule: str = _rule("", "text", pattern=_CRON + "|", said='five fields of cron, such as "0 3 * * *"')
     time_zone: str = _rule("UTC", "text")
     min_samples: int = _rule(1, "integer", 1)  # new samples that make learning due
     quiet: float = _rule(0, "number", 0)  # s without a new batch before learning starts
     max_wait: float = _rule(0, "number", 0)  # s after which quiet is waited for no more; 0 = no bound
-    at_most_every: float = _rule(0, "number", 0)  # s between two learning runs
-    timeout: float = _rule(3600, "number", 1)  # s
+    at_most_every: float = _rule(0, "number", 0)  # s between the beginnings of two learning runs
+    timeout: float = _rule(3600, "number", 1)  # s, of one attempt
+    retries: int = _rule(0, "integer", 0, 100)  # how often a failed run is tried again, with growing pauses
+    yield_within: float = _rule(5, "number", 0, 600)  # s to save a checkpoint in when a user came
+    memory_mb: int = _rule(0, "integer", 0)  # 0 = as [resources]; likewise the next two
+    cpus: float = _rule(0, "number", 0, 1024)
+    disk_mb: int = _rule(0, "integer", 0)
     holdout: str = _rule("last", "text", choices=("last", "hash"))
     holdout_fraction: float = _rule(0.2, "number", 0.01, 0.9)
-    from_executions: bool = _rule(False, "flag")
+    time: str = _rule("", "text")  # the datetime field by which the last part is the latest; empty: as they arrived
+    same_within: float = _rule(86_400, "number", 0)  # s in which the same bytes again are the same batch
+    from_executions: bool = _rule(False, "flag")  # succeeded executions with consent become samples
+    label: str = _rule("label", "text")  # the field of a sample that feedback fills
     sample: Dict[str, str] = dataclasses.field(default_factory=dict)  # field → kind
+    sources: Tuple[Source, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Gate:
     metric: str = _rule("", "text", pattern=r".+", said="the name of a metric that `evaluate` returns")
     direction: str = _rule("min", "text", choices=("min", "max"))
-    minimum_improvement: float = _rule(0.0, "number")
+    minimum_improvement: float = _rule(0.0, "number")  # in the unit of the metric; below 0 allows a little worse
+    confidence: float = _rule(0.95, "number", 0.5, 0.999)  # of the interval, where samples have scores
+    max_size_mb: float = _rule(0, "number", 0)  # of the model; 0 = no limit
+    max_seconds: float = _rule(0, "number", 0)  # of one execution (median of the samples); 0 = no limit
     approve: str = _rule("auto", "text", choices=("auto", "manual"))
+    bake: float = _rule(0, "number", 0)  # s for which a promoted version is watched; 0 = not at all
+    bake_error_rate: float = _rule(0.2, "number", 0, 1)  # share of failed executions above which it is rolled back
+    bake_executions: int = _rule(5, "integer", 1)  # fewer tell nothing
+    bake_feedback: int = _rule(20, "integer", 2)  # labels needed to compare it with the version before
+
+
+@dataclasses.dataclass(frozen=True)
+class Drift:
+    """How far incoming samples may be from those that the active version learned from."""
+
+    window: int = _rule(500, "integer", 20, 100_000)  # latest samples that are compared
+    fields: Tuple[str, ...] = _rule((), "texts")  # watched; empty: every number, choice, boolean and text
+    psi: float = _rule(0.25, "number", 0)  # limits; 0 = not looked at
+    ks: float = _rule(0.2, "number", 0, 1)
+    js: float = _rule(0.1, "number", 0, 1)
+    missing: float = _rule(0.1, "number", 0, 1)  # increase of the share of missing values
+    learn: bool = _rule(False, "flag")  # drift makes learning due
+    cooldown: float = _rule(86_400, "number", 0)  # s between two learning runs that drift made due
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StartProcess:
-    """Have the runner start a serving process of a release."""
+    """Have the runner start a serving process of an edition (a release with a model version)."""
 
-    release: str  # id
+    edition: str  # id
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def why_not_start(desired: Desired, observed: Observed, *, now: datetime) -> str
     """Why no process may be started now, as a sentence; None when one may."""
     if desired.status != statuses.ENABLED:
         return f"It is {desired.status}: nothing starts."
-    if desired.release is None:
+    if desired.edition is None:
         return "No release is ready."
     if not observed.runner_up:
         return "No runner is up; it starts as soon as one is back."

@@ -10,7 +10,7 @@ class ProcessFacts:
 
     id: str
     state: str  # processes.STARTING, READY, DRAINING or ENDED
-    release: str  # id
+    edition: str  # id
     in_flight: int  # executions it works on
     started_at: datetime
     condemned: bool  # a person or a deadline wants it killed
@@ -19,17 +19,17 @@ class ProcessFacts:
 
 @dataclass(frozen=True)
 class Desired:
-    """What people chose: status, release, policy and wishes."""
+    """What people chose: status, edition, policy and wishes."""
 
     status: str  # status.DRAFT, ENABLED, SUSPENDED or RETIRED
-    release: str | None  # id of the current release
+    edition: str | None  # id of the current edition: a release with a model version, or without one
     sleep_after: float  # seconds of quiet before it falls asleep
     on_wake: str  # learning.TOGETHER, YIELDS or FINISH
     wake_asked: bool  # a person wants it awake; cleared when it is awake, drains or becomes faulty
     sleep_asked: bool  # a person wants it asleep; cleared whenever it is asleep
     max_start_failures: int = 3  # in a row, then it is faulty
     start_within: float = 300.0  # seconds a process may take to get ready
-    upcoming: str | None = None  # id of the release that takes over as soon as a process of it is ready
+    upcoming: str | None = None  # id of the edition that takes over as soon as a process of it is ready
 
 
 @dataclass(frozen=True)

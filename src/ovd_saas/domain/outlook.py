@@ -65,7 +65,7 @@ def _sleeps_on(desired: Desired, observed: Observed, now: datetime) -> Next:
 
 
 def _wakes(desired: Desired, observed: Observed, now: datetime) -> Next:
-    if desired.release is None:
+    if desired.edition is None:
         return Next("Wakes when a release is ready.", None)
     if observed.retry_at is not None and observed.retry_at > now:
         return Next("Tries to start again.", observed.retry_at)
@@ -84,9 +84,9 @@ def _waking(observed: Observed, now: datetime) -> Next:
 
 def _awake(desired: Desired, observed: Observed) -> Next:
     serves = usable(observed, states.READY)
-    is_old = desired.release is not None and serves and all(p.release != desired.release for p in serves)
+    is_old = desired.edition is not None and serves and all(p.edition != desired.edition for p in serves)
     if is_old or desired.upcoming is not None:
-        return Next("The newer release takes over as soon as its process is ready.", None)
+        return Next("The newer release or model takes over as soon as its process is ready.", None)
     at = quiet_at(desired, observed)
     if at is not None:
         return Next("Falls asleep, if nobody uses it.", at)

@@ -133,9 +133,9 @@ def _wake(desired: Desired, observed: Observed, now: datetime) -> Iterator[Actio
         return
     if usable(observed, states.STARTING, states.READY):
         yield Move(SERVICE, serving.WAKE, reason)
-    elif desired.release is not None and why_not_start(desired, observed, now=now) is None:
+    elif desired.edition is not None and why_not_start(desired, observed, now=now) is None:
         yield Move(SERVICE, serving.WAKE, reason)
-        yield StartProcess(desired.release)
+        yield StartProcess(desired.edition)
 
 
 def _waking(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
@@ -156,8 +156,8 @@ def _start_or_give_up(desired: Desired, observed: Observed, now: datetime) -> It
         yield Move(SERVICE, serving.FAIL, refusal)
     elif why_up(desired, observed) is None:
         yield Move(SERVICE, serving.DRAIN, "Nobody waits for it any more.")
-    elif desired.release is not None:
-        yield StartProcess(desired.release)
+    elif desired.edition is not None:
+        yield StartProcess(desired.edition)
 
 
 def _awake(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
@@ -182,23 +182,23 @@ def _start_current(desired: Desired, observed: Observed, now: datetime) -> Itera
     there = [p for p in present(observed) if p.state in (states.STARTING, states.READY)]
     if any(p.condemned for p in there) or why_not_start(desired, observed, now=now) is not None:
         return
-    for release in (desired.release, desired.upcoming):
-        if release is not None and not any(p.release == release for p in there):
-            yield StartProcess(release)
+    for edition in (desired.edition, desired.upcoming):
+        if edition is not None and not any(p.edition == edition for p in there):
+            yield StartProcess(edition)
 
 
 def _retire_surplus(desired: Desired, observed: Observed) -> Iterator[Action]:
-    """Drain what is older than a ready process of the current release, and doubles of it."""
-    current = [p for p in usable(observed, states.READY) if p.release == desired.release]
+    """Drain what is older than a ready process of the current edition, and doubles of it."""
+    current = [p for p in usable(observed, states.READY) if p.edition == desired.edition]
     if not current or not observed.runner_up:
         return
     for process in usable(observed, states.STARTING, states.READY):
-        if process.release == desired.upcoming:
+        if process.edition == desired.upcoming:
             continue
-        if process.release != desired.release:
-            yield DrainProcess(process.id, "A newer release has taken over.")
+        if process.edition != desired.edition:
+            yield DrainProcess(process.id, "A newer release or model has taken over.")
         elif process.id != current[0].id:
-            yield DrainProcess(process.id, "Another process of this release serves already.")
+            yield DrainProcess(process.id, "Another process of this edition serves already.")
 
 
 def _draining(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:

@@ -27,7 +27,7 @@ class Facts:
 def restless() -> list[int]:
     """Ids of the applications that are not simply asleep: something runs, waits, or is wanted."""
     queued = Execution.objects.filter(status=executions.QUEUED).order_by().values("application_id")
-    living = Process.objects.exclude(state=processes.ENDED).values("application_id")
+    living = Process.objects.filter(kind="serve").exclude(state=processes.ENDED).values("application_id")
     wanted = Q(wake_asked_at__isnull=False) | Q(pk__in=queued.distinct()) | Q(pk__in=living.distinct())
     return list(Application.objects.filter(~Q(service="asleep") | wanted).values_list("pk", flat=True))
 
@@ -66,12 +66,26 @@ def desired(application: Application) -> Desired:
     manifest = application.release.manifest if application.release else {}
     return Desired(
         status=application.status,
-        release=str(application.release.pk) if application.release else None,
-        upcoming=str(application.upcoming.pk) if application.upcoming else None,
+        edition=edition(application.release_id, application.model_id) if application.release_id else None,
+        upcoming=_upcoming(application),
         sleep_after=float(manifest.get("sleep", {}).get("after", 300)),
         on_wake=(manifest.get("learn") or {}).get("on_wake", "together"),
         wake_asked=application.wake_asked_at is not None,
         sleep_asked=application.sleep_asked_at is not None,
+    )
+
+
+def edition(release_id: int, model_id: int | None) -> str:
+    """What a process serves: a release with a model version, or without one."""
+    return f"{release_id}:{model_id or ''}"
+
+
+def _upcoming(application: Application) -> str | None:
+    """The edition that is to take over: what is upcoming, with what is current of the other part."""
+    if application.release_id is None or (application.upcoming_id is None and application.upcoming_model_id is None):
+        return None
+    return edition(
+        application.upcoming_id or application.release_id, application.upcoming_model_id or application.model_id
     )
 
 
@@ -93,7 +107,7 @@ def _last_used(ids: list[int]) -> dict[int, datetime]:
 
 
 def _processes(ids: list[int]) -> defaultdict[int, list[ProcessFacts]]:
-    rows = Process.objects.filter(application_id__in=ids).exclude(state=processes.ENDED)
+    rows = Process.objects.filter(application_id__in=ids, kind="serve").exclude(state=processes.ENDED)
     in_flight = Counter(
         Execution.objects.filter(application_id__in=ids, status=executions.RUNNING)
         .order_by()
@@ -105,7 +119,7 @@ def _processes(ids: list[int]) -> defaultdict[int, list[ProcessFacts]]:
             ProcessFacts(
                 id=str(row.pk),
                 state=row.state,
-                release=str(row.release_id),
+                edition=edition(row.release_id, row.model_id),
                 in_flight=in_flight[row.pk],
                 started_at=row.started_at,
                 condemned=bool(row.condemned),

@@ -9,17 +9,30 @@ from uuid import UUID
 
 from django.db import transaction
 
-from ovd_saas.domain import executions
+from ovd_saas.domain import executions, learning_runs
+from ovd_saas.domain import learning as region
 from ovd_saas.domain.executions import EXECUTION
 from ovd_saas.domain.health import HEALTH
 from ovd_saas.domain.learning import LEARNING_REGION
+from ovd_saas.domain.learning_runs import LEARNING_RUN
 from ovd_saas.domain.machine import Machine
+from ovd_saas.domain.models import MODEL
 from ovd_saas.domain.processes import PROCESS
 from ovd_saas.domain.releases import RELEASE
 from ovd_saas.domain.service import SERVICE
 from ovd_saas.domain.status import STATUS
 from ovd_saas.store.notices import notify
-from ovd_saas.store.records import Application, Execution, ExecutionEvent, Process, Release, Transition
+from ovd_saas.store.records import (
+    Application,
+    Execution,
+    ExecutionEvent,
+    LearningEvent,
+    LearningRun,
+    ModelVersion,
+    Process,
+    Release,
+    Transition,
+)
 
 REGIONS: dict[str, Machine] = {
     "status": STATUS,
@@ -135,3 +148,70 @@ def release(id_: int, event: str, **values: Any) -> bool:
     application_id = Release.objects.values_list("application_id", flat=True).get(pk=id_)
     notify("release", id=id_, application=application_id)
     return True
+
+
+_MOVES = {  # event of a run -> the events of its application's learning region that go with it, the first legal one
+    learning_runs.BEGIN: (region.BEGIN,),
+    learning_runs.PAUSE: (region.PAUSE,),
+    learning_runs.EVALUATE: (region.EVALUATE,),
+    learning_runs.REQUEUE: (region.LOSE, region.PAUSE),
+    learning_runs.FAIL: (region.FAIL,),
+    learning_runs.CANCEL: (region.CANCEL,),
+    learning_runs.PROMOTE: (region.SETTLE,),
+    learning_runs.REJECT: (region.SETTLE,),
+    learning_runs.ASK: (region.SETTLE,),
+}
+
+
+@transaction.atomic
+def learning_run(
+    id_: UUID,
+    event: str,
+    *,
+    reason: str,
+    now: datetime,
+    lease: int | None = None,
+    actor: str = "appcore",
+    **values: Any,
+) -> str | None:
+    """Cause an event of a learning run, and of its application's learning region with it; the run's state after, or
+    None when it is not possible (any more). With `lease`, only while that lease is the current one."""
+    run = LearningRun.objects.select_for_update().filter(pk=id_).first()
+    if run is None or (lease is not None and run.lease != lease):
+        return None
+    target = LEARNING_RUN.target(run.status, event)
+    if target is None:
+        return None
+    if run.status != learning_runs.AWAITING and not _moved(run, event, reason=reason, now=now, actor=actor):
+        transaction.set_rollback(True)
+        return None
+    values = {"status": target, "reason": reason, **values}
+    if target not in learning_runs.OPEN:
+        values = {"lease_until": None, "process": None, **values}
+    if target in (*learning_runs.FINAL, learning_runs.AWAITING):
+        values = {"finished_at": now, **values}
+    LearningRun.objects.filter(pk=id_).update(**values)
+    LearningEvent.objects.create(run_id=id_, kind="status", body={"status": target, "reason": reason}, at=now)
+    notify("learning", application=run.application_id, run=id_)
+    return target
+
+
+def _moved(run: LearningRun, event: str, *, reason: str, now: datetime, actor: str) -> bool:
+    """Whether the learning region went along."""
+    state = Application.objects.values_list("learning", flat=True).get(pk=run.application_id)
+    moves = (move for move in _MOVES[event] if LEARNING_REGION.target(state, move))
+    first = next(moves, None)
+    cause = f"learning-run:{run.number}"
+    return first is not None and bool(
+        move(run.application_id, "learning", first, source=state, reason=reason, now=now, cause=cause, actor=actor)
+    )
+
+
+@transaction.atomic
+def model(id_: int, event: str, **values: Any) -> bool:
+    """Cause an event of a model version."""
+    for source in MODEL.sources(event):
+        if ModelVersion.objects.filter(pk=id_, state=source).update(state=MODEL.follow(source, event), **values):
+            notify("model", application=ModelVersion.objects.values_list("application_id", flat=True).get(pk=id_))
+            return True
+    return False

@@ -94,7 +94,7 @@ def facts(
 ) -> tuple[Desired, Observed]:
     desired = Desired(
         status=world.status,
-        release=str(world.release),
+        edition=str(world.release),
         sleep_after=SLEEP_AFTER,
         on_wake=on_wake,
         wake_asked=world.wake_asked,
@@ -113,7 +113,7 @@ def facts(
             ProcessFacts(
                 id=str(p.id),
                 state=p.state,
-                release=str(p.release),
+                edition=str(p.release),
                 in_flight=busy,
                 started_at=LONG_AGO,
                 condemned=p.is_condemned,
@@ -134,7 +134,7 @@ def _do(world: World, scope: Scope) -> World:
     match action:
         case Move(region=region, event=event):
             return _move(world, scope, region, event, dict(zip(("service", "learning", "health"), seen, strict=True)))
-        case StartProcess(release=release):
+        case StartProcess(edition=release):
             return _start(world, scope, int(release))
         case ("spawn", int(id_)):
             return _spawn(world, id_)

@@ -70,7 +70,7 @@ class Living:
     def _do(self, application: Application, action: actions.Action, now: datetime) -> bool:
         """True if it changed something, so that planning again is worth it."""
         match action:
-            case actions.StartProcess(release=id_):
+            case actions.StartProcess(edition=id_):
                 return self._start(application, id_, now)
             case actions.DrainProcess(process=id_, reason=reason):
                 processes.drain(engine=self._engine, process_id=UUID(id_), reason=reason, now=now)
@@ -86,10 +86,11 @@ class Living:
             case actions.FailQueued(code=code, reason=reason):
                 return self._fail_queued(application, code, reason, now)
 
-    def _start(self, application: Application, release_id: str, now: datetime) -> bool:
+    def _start(self, application: Application, edition: str, now: datetime) -> bool:
         runner = self._runner()
-        wanted = (application.release, application.upcoming)
-        release = next((found for found in wanted if found is not None and str(found.pk) == release_id), None)
+        release = application.release
+        if edition != facts.desired(application).edition:
+            release = application.upcoming or application.release
         if runner is None or release is None or release.digest in self._preparing:
             return False
         try:

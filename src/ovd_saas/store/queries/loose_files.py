@@ -10,6 +10,10 @@ REFERENCES = {
     "Execution.outputs": "SELECT jsonb_path_query(outputs, '$.**.digest') #>> '{}' FROM store_execution",
     "ExecutionEvent.body": "SELECT jsonb_path_query(body, '$.**.digest') #>> '{}' FROM store_executionevent"
     " WHERE kind = 'output'",
+    "Batch.digest": "SELECT digest FROM store_batch WHERE taken_down_at IS NULL",
+    "Batch.files": "SELECT jsonb_array_elements_text(files) FROM store_batch WHERE taken_down_at IS NULL",
+    "LearningRun.checkpoint": "SELECT checkpoint FROM store_learningrun",
+    "ModelVersion.digest": "SELECT digest FROM store_modelversion",
     "Release.digest": "SELECT digest FROM store_release",
 }
 _IN_USE = (

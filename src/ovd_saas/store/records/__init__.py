@@ -1,8 +1,11 @@
 """Records: one file a noun. "Model" always means a machine-learning model, so rows are records. Floor 1."""
 
 from ovd_saas.store.records.applications import Application
+from ovd_saas.store.records.batches import Batch, SourceFile
 from ovd_saas.store.records.executions import Execution, ExecutionEvent
+from ovd_saas.store.records.learning_runs import LearningEvent, LearningRun, Snapshot, TriggerEvaluation
 from ovd_saas.store.records.loose_files import LooseFile
+from ovd_saas.store.records.models import DriftMeasure, ModelVersion, Promotion
 from ovd_saas.store.records.people import Membership, Organisation, Token, User
 from ovd_saas.store.records.processes import Process, Runner
 from ovd_saas.store.records.releases import Release
@@ -10,15 +13,24 @@ from ovd_saas.store.records.transitions import Transition
 
 __all__ = [
     "Application",
+    "Batch",
+    "DriftMeasure",
     "Execution",
     "ExecutionEvent",
+    "LearningEvent",
+    "LearningRun",
     "LooseFile",
     "Membership",
+    "ModelVersion",
     "Organisation",
     "Process",
+    "Promotion",
     "Release",
     "Runner",
+    "Snapshot",
+    "SourceFile",
     "Token",
     "Transition",
+    "TriggerEvaluation",
     "User",
 ]

@@ -22,10 +22,19 @@ class Application(models.Model):
 
     release = models.ForeignKey("Release", models.PROTECT, null=True, related_name="+")  # current one
     upcoming = models.ForeignKey("Release", models.PROTECT, null=True, related_name="+")  # takes over when it serves
+    model = models.ForeignKey("ModelVersion", models.PROTECT, null=True, related_name="+")  # live one
+    upcoming_model = models.ForeignKey("ModelVersion", models.PROTECT, null=True, related_name="+")  # likewise
+    promotion = models.JSONField(null=True)  # {kind, actor, reason, run?} of the upcoming model, for the ledger
+    baking = models.ForeignKey("Promotion", models.SET_NULL, null=True, related_name="+")  # that is being watched
     upstream = models.ForeignKey("self", models.PROTECT, null=True, related_name="adoptions")
 
     wake_asked_at = models.DateTimeField(null=True)  # a person pressed wake; cleared when awake
     sleep_asked_at = models.DateTimeField(null=True)  # a person pressed sleep; cleared when asleep
+    noticed_at = models.DateTimeField(null=True)  # somebody said that data arrived; cleared when a run is due
+    notice = models.JSONField(null=True)  # {by, note, source}: of the first one since
+    scheduled_until = models.DateTimeField(null=True)  # the schedule was looked at up to this moment
+    pull_asked_at = models.DateTimeField(null=True)  # the sources are to be pulled now; cleared when they are
+    pulled_until = models.DateTimeField(null=True)  # the schedules of the sources were looked at up to this moment
     start_failures = models.PositiveIntegerField(default=0)  # in a row
     retry_at = models.DateTimeField(null=True)  # no start before this moment
     next_what = models.CharField(max_length=300, blank=True)  # what happens next, a sentence

@@ -13,6 +13,7 @@ class Execution(models.Model):
     id = models.UUIDField(primary_key=True)  # UUIDv7: sorts by time
     application = models.ForeignKey(Application, models.CASCADE, related_name="executions")
     release = models.ForeignKey(Release, models.PROTECT, null=True, db_index=False)  # the one that ran it
+    model = models.ForeignKey("ModelVersion", models.PROTECT, null=True, related_name="+", db_index=False)  # likewise
     process = models.UUIDField(null=True)  # the process that ran it
     status = models.CharField(max_length=16)
 
@@ -40,6 +41,8 @@ class Execution(models.Model):
     cause = models.JSONField(default=dict)  # {kind: api | panel | page | sample, …}
     idempotency_key = models.CharField(max_length=255, null=True)
     request_digest = models.CharField(max_length=71, blank=True, default="")  # what the key was used for
+    consent = models.BooleanField(default=False, db_default=False)  # the application may learn from it
+    feedback = models.JSONField(null=True)  # {label, batch, by, at}: the latest one
     taken_down_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -22,6 +22,9 @@ class Process(models.Model):
     application = models.ForeignKey(Application, models.CASCADE, related_name="processes")
     release = models.ForeignKey(Release, models.PROTECT, related_name="+")
     runner = models.ForeignKey(Runner, models.PROTECT, related_name="processes")
+    kind = models.CharField(max_length=16, default="serve")  # serve | learn | evaluate
+    model = models.ForeignKey("ModelVersion", models.PROTECT, null=True, related_name="+")  # that it was set up with
+    run = models.ForeignKey("LearningRun", models.CASCADE, null=True, related_name="processes")  # that it works for
     state = models.CharField(max_length=16, default="starting")
     concurrency = models.PositiveIntegerField(default=1)
     pid = models.PositiveIntegerField(null=True)

@@ -114,12 +114,12 @@ def test_a_refused_archive_is_let_go() -> None:
 
 
 NO_FILES = {
-    "Execution.error", "Execution.progress", "Execution.digests", "Execution.hardware", "Execution.cause",
-    "Execution.request_digest", "Release.manifest", "Release.schema", "Token.digest", "Runner.facts",
-    "LooseFile.digest", "Application.notice", "Application.promotion", "Batch.origin", "DriftMeasure.fields",
-    "DriftMeasure.window", "Execution.feedback", "LearningEvent.body", "LearningRun.digests", "LearningRun.error",
-    "LearningRun.gate", "LearningRun.hardware", "LearningRun.metrics", "LearningRun.progress", "ModelVersion.metrics",
-    "Snapshot.batches", "Snapshot.digest", "Snapshot.rule",
+    "Application.notice", "Application.promotion", "Batch.origin", "DriftMeasure.fields", "DriftMeasure.window",
+    "Execution.cause", "Execution.digests", "Execution.error", "Execution.feedback", "Execution.hardware",
+    "Execution.progress", "Execution.request_digest", "LearningEvent.body", "LearningRun.digests",
+    "LearningRun.error", "LearningRun.gate", "LearningRun.hardware", "LearningRun.metrics", "LearningRun.progress",
+    "LooseFile.digest", "ModelVersion.metrics", "Release.manifest", "Release.schema", "Runner.facts",
+    "Snapshot.batches", "Snapshot.digest", "Snapshot.rule", "Token.digest",
 }  # fmt: skip
 
 

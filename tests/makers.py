@@ -1,10 +1,23 @@
-"""Makers of rows for tests: an organisation with people, an application with a ready release."""
+"""Makers of rows for tests: an organisation with people, an application with a ready release, what it learned."""
 
 from typing import Any
 
 from django.utils import timezone
 
-from ovd_saas.store.records import Application, Membership, Organisation, Release, User
+from ovd_saas.appcore.executions import new_id
+from ovd_saas.domain import learning_runs
+from ovd_saas.store.records import (
+    Application,
+    Batch,
+    LearningRun,
+    Membership,
+    ModelVersion,
+    Organisation,
+    Promotion,
+    Release,
+    Snapshot,
+    User,
+)
 
 SCHEMA = {
     "version": 1,
@@ -50,3 +63,89 @@ def application(name: str = "echo", slug: str = "acme", **manifest: Any) -> Appl
     made = draft(name, slug)
     Application.objects.filter(pk=made.pk).update(status="enabled", release=release(made, **manifest))
     return Application.objects.select_related("organisation", "release").get(pk=made.pk)
+
+
+def batch(application: Application, number: int = 1, samples: int = 10, **also: Any) -> Batch:
+    """Pending, of `samples` samples; its bytes are not stored."""
+    digest = f"sha256:{application.pk:032x}{number:032x}"
+    values = {
+        "digest": digest,
+        "received": digest,
+        "size": samples * 16,
+        "samples": samples,
+        "kind": "intake",
+        "media_type": "application/x-ndjson",
+        "caller": "user:0",
+        "created_at": timezone.now(),
+    }
+    return Batch.objects.create(application=application, number=number, **{**values, **also})
+
+
+def snapshot(application: Application, last: int = 1, samples: int = 10, **also: Any) -> Snapshot:
+    """Of the batches 1 to `last`, an even part of the samples in each, a fifth of them held out."""
+    holdout = samples // 5
+    values = {
+        "digest": f"sha256:{application.pk:032x}{last:032x}",
+        "batches": [[number, f"sha256:{number:064x}", samples // last] for number in range(1, last + 1)],
+        "rule": {"data": "all", "holdout": "last", "holdout_fraction": 0.2, "time": None, "after": 0},
+        "samples": samples,
+        "train": samples - holdout,
+        "holdout": holdout,
+        "created_at": timezone.now(),
+    }
+    return Snapshot.objects.create(application=application, last=last, **{**values, **also})
+
+
+def learning_run(application: Application, number: int = 1, status: str = "promoted", **also: Any) -> LearningRun:
+    """Made by hand: the learning region of its application is not touched."""
+    now = timezone.now()
+    is_begun = status not in ("queued", "cancelled")
+    is_over = status not in learning_runs.OPEN
+    values = {
+        "id": new_id(),
+        "status": status,
+        "trigger": "manual",
+        "cause": "user:ana",
+        "reason": "ana asked for it.",
+        "release": application.release if is_begun else None,
+        "seed": 7,
+        "attempts": int(is_begun),
+        "created_at": now,
+        "created_by": "user:ana",
+        "started_at": now if is_begun else None,
+        "finished_at": now if is_over else None,
+        "seconds": 1.5 if is_begun and is_over else None,
+    }
+    return LearningRun.objects.create(application=application, number=number, **{**values, **also})
+
+
+def model_version(application: Application, number: int = 1, state: str = "candidate", **also: Any) -> ModelVersion:
+    """Made by hand: an active one is not in the ledger, nor what its application serves; see `promotion`."""
+    values = {
+        "state": state,
+        "digest": f"sha256:{number:064x}",
+        "size": 1024,
+        "release": application.release,
+        "metrics": {"mae": 1.0 / number},
+        "reason": "It passed the gate.",
+        "created_at": timezone.now(),
+    }
+    return ModelVersion.objects.create(application=application, number=number, **{**values, **also})
+
+
+def promotion(model: ModelVersion, kind: str = "promote", **also: Any) -> Promotion:
+    """Afterwards it is live: active, in the ledger, and what its application serves; the one before is retired."""
+    application = model.application
+    last = application.promotions.order_by("-at").first()
+    values = {
+        "previous": last.model if last else None,
+        "kind": kind,
+        "actor": "gate",
+        "reason": "It passed the gate.",
+        "at": timezone.now(),
+    }
+    ModelVersion.objects.filter(application=application, state="active").update(state="retired")
+    ModelVersion.objects.filter(pk=model.pk).update(state="active")
+    Application.objects.filter(pk=application.pk).update(model=model)
+    model.refresh_from_db()
+    return Promotion.objects.create(application=application, model=model, **{**values, **also})

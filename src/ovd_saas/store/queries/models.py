@@ -1,0 +1,80 @@
+"""Model versions and the ledger of what was live when, as doors read them. Floor 1."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from ovd_saas.domain import models as states
+from ovd_saas.store.queries import pages
+from ovd_saas.store.records import Application, ModelVersion, Promotion
+
+_RELATED = ("application__organisation", "run", "parent", "release", "snapshot")
+_LONG = ("run__log", "snapshot__batches")
+
+
+def all_of(application: Application) -> QuerySet[ModelVersion]:
+    """Every version of an application, newest first."""
+    rows = ModelVersion.objects.filter(application=application).select_related(*_RELATED)
+    return rows.defer(*_LONG).order_by("-number")
+
+
+def recent(
+    application: Application,
+    *,
+    before: str | None = None,
+    limit: int = pages.USUAL_LIMIT,
+    only: Collection[str] = (),
+) -> pages.Page[ModelVersion]:
+    """A page of `all_of(application)`, in these states; none = any. Raises BadCursor."""
+    rows = all_of(application)
+    if only:
+        rows = rows.filter(state__in=list(only))
+    if before is not None:
+        (number,) = pages.after(before, int)
+        rows = rows.filter(number__lt=number)
+    return pages.page(rows, limit, lambda row: (row.number,))
+
+
+def by_id(id_: int) -> ModelVersion | None:
+    return ModelVersion.objects.select_related(*_RELATED).defer(*_LONG).filter(pk=id_).first()
+
+
+def by_number(application: Application, number: int) -> ModelVersion | None:
+    return all_of(application).filter(number=number).first()
+
+
+def live(application: Application) -> ModelVersion | None:
+    """The active version now, whatever `application` was read with."""
+    return all_of(application).filter(state=states.ACTIVE).first()
+
+
+def ledger(application: Application) -> QuerySet[Promotion]:
+    """Every promotion and rollback, the newest first."""
+    rows = Promotion.objects.filter(application=application).select_related("model", "previous")
+    return rows.order_by("-at")
+
+
+def promotions_of(models: Iterable[ModelVersion]) -> dict[int, list[Promotion]]:
+    """When each of them became live, oldest first, by the id of the version; one query for all."""
+    found: dict[int, list[Promotion]] = {model.pk: [] for model in models}
+    for row in Promotion.objects.filter(model_id__in=found).order_by("at"):
+        found[row.model_id].append(row)
+    return found
+
+
+def live_at(application: Application, at: datetime) -> Promotion | None:
+    """The row of the ledger that was in force at that moment; None before the first one. The moment of a promotion
+    itself belongs to the new version, and what comes after the last row is what is live now."""
+    return ledger(application).filter(at__lte=at).first()
+
+
+def previous_live(application: Application) -> ModelVersion | None:
+    """The version that was live before the current one was first promoted; None when there was none."""
+    now = ledger(application).values_list("model_id", flat=True).first()
+    if now is None:
+        return None
+    first = Promotion.objects.filter(application=application, model_id=now).order_by("at").first()
+    if first is None or first.previous_id is None:
+        return None
+    return by_id(first.previous_id)

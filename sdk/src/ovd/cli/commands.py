@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from ovd.cli import applications, check, execute, login, logs, new, push, run
+from ovd.cli import applications, check, execute, learn, login, logs, models, new, push, run
 
 GROUP = "ovd.commands"
-OWN = (new, check, run, login, push, execute, logs, applications)
+OWN = (new, check, run, login, push, execute, logs, applications, learn, models)
 
 
 def build(arguments: "list[str]") -> typer.Typer:

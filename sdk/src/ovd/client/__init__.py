@@ -1,4 +1,4 @@
-"""The platform from a program: push, execute, wait, follow, download. Needs httpx: `ovd[cli]`.
+"""The platform from a program: push, execute, wait, follow, download, learn. Needs httpx: `ovd[cli]`.
 
 from ovd.client import Client
 
@@ -7,7 +7,7 @@ execution = client.execute("acme/water-flow", {"horizon": 24}, files={"history":
 print(execution.status, execution.outputs)
 """
 
-from ovd.client.answers import FINAL, Execution, Release
+from ovd.client.answers import FINAL, LEARNED, Execution, LearningRun, Model, Release
 from ovd.client.calls import Client, safe_name
 from ovd.client.connection import FilePart
 from ovd.client.errors import (
@@ -26,12 +26,15 @@ from ovd.client.events import Event
 
 __all__ = [
     "FINAL",
+    "LEARNED",
     "Client",
     "Conflict",
     "Event",
     "Execution",
     "FilePart",
     "InvalidInput",
+    "LearningRun",
+    "Model",
     "NotAllowed",
     "NotFound",
     "NotSignedIn",

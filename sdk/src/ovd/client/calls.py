@@ -1,60 +1,37 @@
 """The client: one method per thing a program asks of the platform."""
 
-import hashlib
 import json
-import os
 import tempfile
 import time
-import urllib.parse
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Optional, Union
 
 from ovd import sniff
 from ovd.client import archive
 from ovd.client.answers import Execution, Release
-from ovd.client.connection import Connection, FilePart
-from ovd.client.errors import Conflict, NotFound, OvdError, PlatformFailed, Silent, Unreachable
-from ovd.client.events import Event, EventParser
+from ovd.client.asking import ANSWER_TIME, LONGEST_PREFER, PAUSE, json_of, path_of, quoted
+from ovd.client.connection import FilePart
+from ovd.client.errors import Conflict, OvdError
+from ovd.client.events import Event
+from ovd.client.learning import Learning
 
-LONGEST_PREFER = 300  # s: the longest `Prefer: wait` that the platform takes
 SHORTEST_PREFER = 1  # s: how long the platform holds the request of somebody who wants to see progress
-ANSWER_TIME = 30.0  # s on top of what the platform was asked to wait
-SILENCE = 60.0  # s without a byte after which an event stream is opened anew
-PAUSE = 1.0  # s in which a stream has told all that there is so far
 
 OnChange = Callable[[Execution], object]
 FileLike = Union[str, Path, bytes, FilePart]
 
 
-class Client:
+class Client(Learning):
     """A platform at `url`, as the owner of `token`. Close it, or use it in a `with`.
 
     Every method raises `OvdError` or one of its kinds. `patience` is how many seconds a call that may be
     repeated is tried again when the connection or the platform fails for a moment.
     """
 
-    def __init__(self, url: str, token: str = "", *, patience: float = 10.0, timeout: float = ANSWER_TIME) -> None:
-        self._connection = Connection(url, token, patience=patience, timeout=timeout)
-        self._patience = patience
-        self.url = str(self._connection.url)
-
     def __enter__(self) -> "Client":
         return self
-
-    def __exit__(
-        self,
-        kind: "Optional[type[BaseException]]",
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections; running executions are not touched."""
-        self._connection.close()
 
     # who and what
 
@@ -68,16 +45,16 @@ class Client:
 
     def application(self, application: str) -> "dict[str, Any]":
         """One application, `org/name`: phase, health, live release, what happens next."""
-        return self._document(_path_of(application))
+        return self._document(path_of(application))
 
     def act(self, application: str, action: str) -> "dict[str, Any]":
         """Wake, sleep, suspend, enable or retire `org/name`; what it then says of itself. Raises Conflict with the
         reason when its state does not allow that."""
-        return _json(self._connection.request("POST", f"{_path_of(application)}/actions/{action}").content)
+        return json_of(self._connection.request("POST", f"{path_of(application)}/actions/{action}").content)
 
     def timeline(self, application: str) -> "list[dict[str, Any]]":
         """Every transition of `org/name`, the latest first."""
-        return self._all(f"{_path_of(application)}/timeline")
+        return self._all(f"{path_of(application)}/timeline")
 
     def schema(self, application: str) -> "dict[str, Any]":
         """The schema document of what `org/name` executes now. Raises Conflict when no release is ready yet."""
@@ -100,21 +77,21 @@ class Client:
             packed.seek(0)
             response = self._connection.request(
                 "POST",
-                f"{_path_of(f'{org}/{name}')}/releases",
+                f"{path_of(f'{org}/{name}')}/releases",
                 files={"archive": FilePart(f"{name}.tar.gz", packed, "application/gzip")},
                 timeout=600.0,
             )
-        return Release.from_document(_json(response.content), application=f"{org}/{name}")
+        return Release.from_document(json_of(response.content), application=f"{org}/{name}")
 
     def release(self, application: str, number: int) -> Release:
         """Release `number` of `org/name` as it is now."""
         return Release.from_document(
-            self._document(f"{_path_of(application)}/releases/{number}"), application=application
+            self._document(f"{path_of(application)}/releases/{number}"), application=application
         )
 
     def build_log(self, application: str, number: int) -> "Iterator[str]":
         """What the build printed and prints, as it comes, until the release is ready or failed."""
-        for event in self._follow(f"{_path_of(application)}/releases/{number}/log"):
+        for event in self._follow(f"{path_of(application)}/releases/{number}/log"):
             if event.name == "log":
                 yield str(event.data["text"])
 
@@ -147,7 +124,7 @@ class Client:
         body: dict[str, Any] = {"inputs": dict(inputs or {})}
         if seed is not None:
             body["seed"] = seed
-        path = f"{_path_of(application)}/executions"
+        path = f"{path_of(application)}/executions"
         timeout = prefer + ANSWER_TIME
         if files:
             parts = {name: _json_part(value) for name, value in body.items()}
@@ -155,7 +132,7 @@ class Client:
             response = self._connection.request("POST", path, files=parts, headers=headers, timeout=timeout)
         else:
             response = self._connection.request("POST", path, json=body, headers=headers, timeout=timeout)
-        execution = Execution.from_document(_json(response.content))
+        execution = Execution.from_document(json_of(response.content))
         if execution.is_finished or wait == 0:
             return execution
         left = None if until is None else max(0.0, until - time.monotonic())
@@ -163,7 +140,7 @@ class Client:
 
     def execution(self, id: str) -> Execution:
         """One execution as it is now."""
-        return Execution.from_document(self._document(f"/executions/{_quoted(id)}"))
+        return Execution.from_document(self._document(f"/executions/{quoted(id)}"))
 
     def wait(
         self,
@@ -193,44 +170,18 @@ class Client:
     def cancel(self, id: str) -> Execution:
         """Ask the platform to stop an execution. Raises Conflict when it is already finished."""
         return Execution.from_document(
-            _json(self._connection.request("POST", f"/executions/{_quoted(id)}/cancel").content)
+            json_of(self._connection.request("POST", f"/executions/{quoted(id)}/cancel").content)
         )
 
     def events(self, id: str, *, after: str = "") -> "Iterator[Event]":
         """What happens to an execution, after event `after` and until `done`; survives broken connections."""
-        return self._follow(f"/executions/{_quoted(id)}/events", after=after)
+        return self._follow(f"/executions/{quoted(id)}/events", after=after)
 
     def log(self, id: str) -> str:
         """What the application printed so far in an execution; all of it when that is finished."""
         until = None if self.execution(id).is_finished else time.monotonic() + PAUSE
-        events = self._follow(f"/executions/{_quoted(id)}/events", until=until)
+        events = self._follow(f"/executions/{quoted(id)}/events", until=until)
         return "".join(str(event.data["text"]) for event in events if event.name == "log")
-
-    def _follow(self, path: str, *, after: str = "", until: Optional[float] = None) -> "Iterator[Event]":
-        """The events of a stream until `done`, resumed where it broke; with `until`, those that come by then."""
-        last, failing_since = after, None
-        while True:
-            parser = EventParser()
-            headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {})}
-            try:
-                with self._connection.stream(path, headers=headers, timeout=PAUSE if until else SILENCE) as response:
-                    if response.status_code == 204:  # it was read to its end before
-                        return
-                    for piece in response.iter_bytes():
-                        for event in parser.feed(piece):
-                            last, failing_since = event.id or last, None
-                            yield event
-                            if event.name == "done" or (until is not None and time.monotonic() > until):
-                                return
-                error: OvdError = Unreachable(f"The stream {path} ended too early.")
-            except (Unreachable, PlatformFailed) as broken:
-                if until is not None and isinstance(broken, Silent):
-                    return
-                error = broken
-            failing_since = failing_since or time.monotonic()
-            if time.monotonic() - failing_since > self._patience:
-                raise error
-            time.sleep(0.2)
 
     # files
 
@@ -242,61 +193,13 @@ class Client:
         target = Path(path)
         if target.is_dir():
             target = target / safe_name(str(file.get("name") or "file"))
-        digest = hashlib.sha256()
-        handle, unfinished = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "wb") as out, self._connection.stream(str(file["url"])) as response:
-                for piece in response.iter_bytes():
-                    digest.update(piece)
-                    out.write(piece)
-            expected = str(file.get("digest") or "").rpartition(":")[2]
-            if expected and expected != digest.hexdigest():
-                raise PlatformFailed(f"{target.name}: the bytes do not have the digest {expected}. Download it again.")
-            Path(unfinished).replace(target)
-        except BaseException:
-            Path(unfinished).unlink()
-            raise
-        return target
-
-    def _document(self, path: str) -> "dict[str, Any]":
-        return _json(self._connection.request("GET", path).content)
-
-    def _all(self, path: str) -> "list[dict[str, Any]]":
-        items: list[dict[str, Any]] = []
-        cursor = ""
-        while True:
-            page = self._document(f"{path}?cursor={urllib.parse.quote(cursor, safe='')}" if cursor else path)
-            items.extend(page["items"])
-            cursor = str(page.get("next") or "")
-            if not cursor:
-                return items
+        return self._download(str(file["url"]), target, str(file.get("digest") or ""))
 
 
 def safe_name(name: str) -> str:
     """The last part of a file's name, so that an answer cannot write outside the folder it was meant for."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1].strip()
     return last if last not in ("", ".", "..") else "file"
-
-
-def _path_of(application: str) -> str:
-    org, _, name = application.partition("/")
-    if not org or not name or "/" in name:
-        raise NotFound(f"{application!r} is not the address of an application. Write it as organisation/name.")
-    return f"/applications/{_quoted(org)}/{_quoted(name)}"
-
-
-def _quoted(part: str) -> str:
-    return urllib.parse.quote(part, safe="")
-
-
-def _json(content: bytes) -> "dict[str, Any]":
-    try:
-        document = json.loads(content)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise PlatformFailed("The answer is no JSON object. Is this the address of a platform?")
-    return document
 
 
 def _json_part(value: Any) -> FilePart:

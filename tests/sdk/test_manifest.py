@@ -53,7 +53,7 @@ def test_every_key_is_read_and_absent_ones_have_their_defaults(tmp_path: Path) -
     assert (found.sleep.after, found.sleep.wake) == (15, "spawn")
     assert found.execute.concurrency == 1
     assert found.learn is not None and found.gate is not None
-    assert found.learn.sample == {"time": "datetime", "flow": "number"}
+    assert [(field.name, field.kind) for field in found.learn.sample] == [("time", "datetime"), ("flow", "number")]
     assert (found.learn.on_wake, found.gate.direction) == ("yield", "min")
 
 

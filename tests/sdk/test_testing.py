@@ -240,8 +240,8 @@ def test_learning_fills_a_folder_that_execute_and_evaluate_then_use(tmp_path: Pa
         ('{"samples": len(data)}', "None", ROWS, "must return metrics by name"),
         ('{"samples": len(data)}', '{"loss": float("nan")}', ROWS, "must be a finite number"),
         ('(target / "mean.json").write_text(', "str(", ROWS, "left the folder `target` empty"),
-        ("x", "x", [{"time": "yesterday", "flow": 1}], "Sample 1: \"time\" has 'yesterday'"),
-        ("x", "x", [*ROWS, {"flw": 1}], 'Sample 6: "flw" is not a field'),
+        ("x", "x", [{"time": "yesterday", "flow": 1}], "Sample 1: \"time\" is the text 'yesterday'"),
+        ("x", "x", [*ROWS, {"flw": 1}], '"flw" is not a field'),
     ],
 )
 def test_learning_that_goes_wrong_says_how(tmp_path: Path, old: str, new: str, rows: Any, words: str) -> None:

@@ -3,7 +3,7 @@
 import shutil
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Union, overload
 
 from ovd import sniff
 
@@ -111,7 +111,11 @@ class Table:
 
 
 class Samples:
-    """The samples of a learning run, in the order in which they arrived; each is a dictionary."""
+    """The samples of a learning run, in the order in which they arrived; each is a dictionary.
+
+    On the platform they stay in a file, and each is read when it is asked for: keep what you need of them. A slice is
+    Samples again and costs nothing.
+    """
 
     def __init__(self, rows: Sequence[Dict[str, Any]]) -> None:
         self._rows = rows
@@ -122,12 +126,21 @@ class Samples:
     def __iter__(self) -> Iterator[Dict[str, Any]]:
         return iter(self._rows)
 
-    def __getitem__(self, place: int) -> Dict[str, Any]:
-        return self._rows[place]
+    @overload
+    def __getitem__(self, place: int) -> Dict[str, Any]: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Samples": ...
+    def __getitem__(self, place: Union[int, slice]) -> "Union[Dict[str, Any], Samples]":
+        found = self._rows[place]
+        return found if isinstance(found, dict) else Samples(found)
 
     def column(self, name: str) -> List[Any]:
         """The field `name` of every sample, None where a sample lacks it. Raises KeyError when no sample has
         it."""
+        column = getattr(self._rows, "column", None)
+        if column is not None:
+            found: List[Any] = column(name)
+            return found
         if self._rows and not any(name in row for row in self._rows):
             known = sorted({key for row in self._rows for key in row})
             raise KeyError(f"No sample has a field {name!r}; there are {', '.join(known)}.")

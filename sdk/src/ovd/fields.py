@@ -5,6 +5,7 @@ import dataclasses
 from typing import Any, Mapping, Optional, Sequence, Tuple, Union
 
 KINDS = ("number", "integer", "boolean", "text", "choice", "image", "table", "series", "file")
+SAMPLE_KINDS = (*KINDS, "datetime")  # what a field of a sample may be
 FILE_KINDS = ("image", "file")
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/tiff", "image/webp", "image/bmp")
 MAX_BYTES = 20 * 1024 * 1024
@@ -14,15 +15,19 @@ class _Required:
     def __repr__(self) -> str:
         return "REQUIRED"
 
+    def __deepcopy__(self, memo: object) -> "_Required":
+        return self  # it is compared by identity
+
 
 REQUIRED: Any = _Required()
 
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One input or output. Bounds that were not given are None; lengths count characters, values or rows."""
+    """One input, output or part of a sample. Bounds that were not given are None; lengths count characters, values or
+    rows."""
 
-    kind: str  # one of KINDS
+    kind: str  # one of KINDS; of a sample: of SAMPLE_KINDS
     name: str = ""
     default: Any = REQUIRED
     label: str = ""

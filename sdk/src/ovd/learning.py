@@ -1,62 +1,57 @@
 """Learning on the author's machine: the samples as an application gets them, and what must be true of what
 it returns."""
 
+import json
 import math
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
-from ovd import values
 from ovd.app import Evaluation, Failed
 from ovd.context import Context
 from ovd.data import Samples
+from ovd.fields import FILE_KINDS
+from ovd.lines import Lines
 from ovd.loading import Loaded
-from ovd.nearest import did_you_mean
+from ovd.rows import Rows
+from ovd.samples import head_of
+from ovd.schema import FieldError, StoredFile, accept_sample
 from ovd.seeds import seed_everything
 
-_PLAIN: Dict[str, Callable[[Dict[str, Any], Any], Any]] = {
-    "number": values.number,
-    "integer": values.integer,
-    "boolean": values.boolean,
-    "text": values.text,
-    "choice": values.text,
-    "series": values.series,
-    "table": values.table,
-}
+
+def samples_of(schema: Dict[str, Any], given: Sequence[Any], folder: Path) -> Samples:
+    """Rows in their JSON form as the samples that the platform would make of them, kept in a file of `folder`.
+
+    A file is named by its path. Raises Failed naming the first row that the intake would refuse."""
+    names = [name for name, prop in schema["properties"].items() if prop["x-ovd"]["kind"] in FILE_KINDS]
+    files: Dict[str, Path] = {}
+    target = folder / "samples.jsonl"
+    with target.open("w", encoding="utf-8") as opened:
+        for number, row in enumerate(given, start=1):
+            stored = _stored(row, names, number, files)
+            accepted, errors = accept_sample(schema, row, stored)
+            if errors:
+                raise Failed(f"Sample {number}: {' '.join(map(_told, errors[:5]))}")
+            opened.write(json.dumps(accepted, ensure_ascii=False) + "\n")
+    return Samples(Rows(Lines(target), schema, files))
 
 
-def samples_of(kinds: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> Samples:
-    """Rows in their JSON form as samples by the table `[learn.sample]`; a datetime becomes one, with its
-    zone.
-
-    Raises Failed naming the first row that breaks the declaration."""
-    return Samples([_sample(kinds, row, number) for number, row in enumerate(rows, start=1)])
-
-
-def _sample(kinds: Mapping[str, str], row: Mapping[str, Any], number: int) -> Dict[str, Any]:
-    if not kinds:
-        return dict(row)
-    for name in row:
-        if name not in kinds:
-            raise Failed(f'Sample {number}: "{name}" is not a field of [learn.sample].{did_you_mean(name, kinds)}')
-    found: Dict[str, Any] = {}
-    for name, kind in kinds.items():
-        value = row.get(name)
-        if value is None:
-            found[name] = None
+def _stored(row: Any, names: List[str], number: int, files: Dict[str, Path]) -> Dict[str, StoredFile]:
+    """The files that a row names, as if they had been sent."""
+    found: Dict[str, StoredFile] = {}
+    for name in names if isinstance(row, dict) else ():
+        path = row.get(name)
+        if not isinstance(path, str) or not Path(path).is_file():
             continue
-        try:
-            found[name] = _value(kind, value)
-        except ValueError as error:
-            raise Failed(f'Sample {number}: "{name}" {error}') from None
+        digest = f"{number}-{name}"
+        files[digest] = Path(path).resolve()
+        head = head_of(files[digest])
+        found[path] = StoredFile(head.name, head.media_type, head.size, digest, head.head)
     return found
 
 
-def _value(kind: str, value: Any) -> Any:
-    if kind == "datetime":
-        return values.parse_moment(values.moment(value, "as its time"))
-    check = _PLAIN.get(kind)
-    return value if check is None else check({"x-ovd": {"kind": kind}}, value)
+def _told(error: FieldError) -> str:
+    return f'"{error.field}" {error.message}' if error.field else error.message
 
 
 def learn(

@@ -82,6 +82,7 @@ def _document(
         "concurrency": manifest.execute.concurrency,
         "inputs": schema.object_of(inputs),
         "outputs": schema.object_of(outputs),
+        "sample": schema.sample_of(manifest.learn.sample) if manifest.learn is not None else None,
         "samples": [sample.described for sample in golden],
     }
 

@@ -5,13 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple, Type, TypeVar, Union
 
-from ovd import toml_lines
-from ovd.fields import REQUIRED, Field
+from ovd import declared, toml_lines
+from ovd.fields import Field
 from ovd.nearest import did_you_mean
 from ovd.problems import ManifestError, Problem
 from ovd.rules import (
-    FIELD_RULES,
-    SAMPLE_KINDS,
     About,
     Author,
     Drift,
@@ -65,6 +63,7 @@ class Manifest(About):
         return Problem(FILE, toml_lines.line_of(dict(self.lines), path), key, message, cure)
 
 
+WATCHABLE = ("number", "integer", "boolean", "text", "choice")  # kinds whose drift is measured
 _TABLES: Dict[str, Type[Any]] = {
     "resources": Resources,
     "execute": Execute,
@@ -140,9 +139,12 @@ class _Reading:
         about = self.fill(About, top, (), also=(*_TABLES, "authors", "inputs", "outputs"))
         tables: Dict[str, Any] = {name: self.table(name, document[name]) for name in _TABLES if name in document}
         kinds: Dict[str, Any] = {
-            name: self.fields(name, document[name]) for name in ("inputs", "outputs") if name in document
+            name: declared.of_command(name, document[name], self.complain)
+            for name in ("inputs", "outputs")
+            if name in document
         }
         self.whole(document)
+        self.named_fields(document, tables.get("learn"), tables.get("drift"))
         values = {field.name: getattr(about, field.name) for field in dataclasses.fields(About)}
         values["authors"] = authors
         return Manifest(**values, **tables, **kinds, lines=self.lines)
@@ -175,6 +177,37 @@ class _Reading:
         if isinstance(document.get("gate"), dict) and not document["gate"].get("metric"):
             self.complain(("gate",), "There is no metric.", 'Write metric = "mae", as your evaluate names it.')
 
+    def named_fields(self, document: Dict[str, Any], learn: Any, drift: Any) -> None:
+        """What [learn] and [drift] say of the fields of a sample."""
+        if not isinstance(learn, Learn):
+            return
+        fields = {field.name: field for field in learn.sample}
+        if learn.time:
+            self.time_field(learn.time, fields)
+        if fields and "label" in document["learn"] and learn.label not in fields:
+            self.complain(("learn", "label"), *_no_such_field(learn.label, fields))
+        watched = drift.fields if isinstance(drift, Drift) else ()
+        for name in watched if fields else ():
+            if name not in fields:
+                self.complain(("drift", "fields"), *_no_such_field(name, fields))
+            elif fields[name].kind not in WATCHABLE:
+                message = f"The field {name!r} is a {fields[name].kind}, which cannot be watched."
+                cure = f"Name only fields of the kinds {', '.join(WATCHABLE)}."
+                self.complain(("drift", "fields"), message, cure)
+
+    def time_field(self, name: str, fields: Dict[str, Field]) -> None:
+        path = ("learn", "time")
+        if name not in fields:
+            cure = f'Write {name} = "datetime" below [learn.sample].' if not fields else ""
+            message, known = _no_such_field(name, fields)
+            self.complain(path, message, cure or known)
+        elif fields[name].kind != "datetime":
+            message = f"The field {name!r} is a {fields[name].kind}; samples are put in order by a datetime."
+            self.complain(path, message, f'Write {name} = "datetime" below [learn.sample], or name another field.')
+        elif fields[name].optional:
+            message = f"The field {name!r} is optional; without it a sample has no place in time."
+            self.complain(path, message, "Remove optional there, or remove this key: the order of arrival counts then.")
+
     def table(self, name: str, value: Any) -> Any:
         kind = _TABLES[name]
         if not isinstance(value, dict):
@@ -188,7 +221,7 @@ class _Reading:
             self.time_zone(made.time_zone)
             made = dataclasses.replace(made, sources=self.sources(sources))
         if sample is not None:
-            made = dataclasses.replace(made, sample=self.sample(sample))
+            made = dataclasses.replace(made, sample=declared.of_sample(sample, self.complain))
         return made
 
     def time_zone(self, name: str) -> None:
@@ -198,19 +231,6 @@ class _Reading:
         if known and name not in known:
             cure = f"Write a name of the IANA list, such as Europe/Madrid.{did_you_mean(name, known)[:80]}"
             self.complain(("learn", "time_zone"), f"There is no time zone {name!r}.", cure)
-
-    def sample(self, value: Any) -> Dict[str, str]:
-        path = ("learn", "sample")
-        if not isinstance(value, dict):
-            self.complain(path, "Must be a table.", "Write [learn.sample] and below it the fields of one sample.")
-            return {}
-        rule = Rule("text", choices=SAMPLE_KINDS)
-        for name, kind in value.items():
-            fault = rule.fault(kind)
-            if fault:
-                cure = did_you_mean(str(kind), SAMPLE_KINDS).strip()
-                self.complain((*path, name), f"The kind of {name} {fault}", cure)
-        return dict(value)
 
     def sources(self, value: Any) -> Tuple[Source, ...]:
         path = ("learn", "sources")
@@ -252,45 +272,9 @@ class _Reading:
                 good[key] = tuple(value) if isinstance(value, list) else value
         return kind(**good)
 
-    def fields(self, side: str, value: Any) -> Tuple[Field, ...]:
-        if not isinstance(value, dict):
-            self.complain((side,), "Must be a table.", f"Write [{side}.NAME] and below it kind, label, ….")
-            return ()
-        return tuple(self.field(side, name, spec) for name, spec in value.items())
 
-    def field(self, side: str, name: str, spec: Any) -> Field:
-        path = (side, name)
-        if not name.isidentifier():
-            self.complain(path, f"{name!r} is not a name.", "Use letters, digits and underscores.")
-        if not isinstance(spec, dict):
-            self.complain(path, "Must be a table.", f"Write [{side}.{name}] and below it kind, label, ….")
-            return Field("text", name=name)
-        known = {key: rule for key, rule in FIELD_RULES.items() if side == "outputs" or key != "file"}
-        good: Dict[str, Any] = {}
-        key: str
-        for key, value in spec.items():
-            if key == "default" and side == "inputs":
-                good["default"] = value
-            elif key == "choices" and isinstance(value, (list, dict)):
-                good["choices"] = tuple(value)
-                good["labels"] = tuple(str(label) for label in value.values()) if isinstance(value, dict) else ()
-            elif key not in known:
-                cure = did_you_mean(key, (*known, "default", "choices")).strip()
-                self.complain((*path, key), f"Unknown key {key!r} in [{side}.{name}].", cure)
-            elif known[key].fault(value):
-                self.complain((*path, key), f"The value of {key} {known[key].fault(value)}", "")
-            else:
-                key = {"minimum_rows": "minimum_length", "maximum_rows": "maximum_length"}.get(key, key)
-                good[key] = tuple(value) if isinstance(value, list) else value
-        if "kind" not in spec:
-            self.complain(path, "There is no kind.", f"Write kind = one of {', '.join(FIELD_RULES['kind'].choices)}.")
-        if spec.get("kind") == "choice" and not spec.get("choices"):
-            self.complain(path, "A choice needs choices.", 'Write choices = ["…", "…"].')
-        if side == "outputs" and spec.get("kind") in ("image", "file", "table", "series") and not spec.get("file"):
-            self.complain(path, "There is no file.", 'Write file = "…": the file your program writes.')
-        good.setdefault("kind", "text")
-        good.setdefault("default", REQUIRED)
-        return Field(name=name, **good)
+def _no_such_field(name: str, fields: Dict[str, Field]) -> Tuple[str, str]:
+    return f"A sample has no field {name!r}.", did_you_mean(name, fields).strip()
 
 
 def _cure(rule: Rule, key: str, value: Any) -> str:

@@ -4,9 +4,7 @@ import dataclasses
 import re
 from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 
-from ovd.fields import KINDS
-
-SAMPLE_KINDS = (*KINDS, "datetime")
+from ovd.fields import KINDS, Field
 
 
 class Rule(NamedTuple):
@@ -134,7 +132,7 @@ class Learn:
     same_within: float = _rule(86_400, "number", 0)  # s in which the same bytes again are the same batch
     from_executions: bool = _rule(False, "flag")  # succeeded executions with consent become samples
     label: str = _rule("label", "text")  # the field of a sample that feedback fills
-    sample: Dict[str, str] = dataclasses.field(default_factory=dict)  # field → kind
+    sample: Tuple[Field, ...] = ()  # what one sample holds; empty: any JSON object
     sources: Tuple[Source, ...] = ()
 
 

@@ -11,7 +11,8 @@ from ovd.fields import FILE_KINDS, REQUIRED, Field
 from ovd.nearest import did_you_mean
 from ovd.uploads import FileHead, inline
 
-__all__ = ["FieldError", "FileHead", "accept", "check_outputs", "describe", "inline_bytes", "object_of", "parse_upload"]
+__all__ = ["FieldError", "FileHead", "StoredFile", "accept", "accept_sample", "check_outputs", "describe",
+           "inline_bytes", "object_of", "parse_upload", "sample_of"]  # fmt: skip
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TYPES: Dict[str, Any] = {
@@ -23,6 +24,7 @@ _TYPES: Dict[str, Any] = {
     "file": ["object", "string"],
     "table": ["object", "array"],
     "series": ["object", "array"],
+    "datetime": "string",
 }
 _NO_FILES: Mapping[str, FileHead] = {}
 
@@ -54,6 +56,7 @@ def describe(app_or_folder: Any) -> Dict[str, Any]:
         "concurrency": 1,
         "inputs": object_of(found.inputs),
         "outputs": object_of(found.outputs),
+        "sample": None,
         "samples": [],
     }
 
@@ -70,6 +73,13 @@ def object_of(fields: Iterable[Field]) -> Dict[str, Any]:
     }
 
 
+def sample_of(fields: Iterable[Field]) -> Dict[str, Any]:
+    """The JSON Schema of a sample with these fields; without fields, every object is one."""
+    document = object_of(fields)
+    document["additionalProperties"] = not document["properties"]
+    return document
+
+
 def property_of(field: Field, order: int) -> Dict[str, Any]:
     """The JSON Schema of one field."""
     prop: Dict[str, Any] = {}
@@ -79,6 +89,8 @@ def property_of(field: Field, order: int) -> Dict[str, Any]:
         prop["enum"] = list(field.choices)
     else:
         prop["type"] = _TYPES[field.kind]
+    if field.kind == "datetime":
+        prop["format"] = "date-time"
     named = {"minimum": field.minimum, "maximum": field.maximum, "pattern": field.pattern or None}
     if field.kind == "text":
         named.update(minLength=field.minimum_length, maxLength=field.maximum_length)
@@ -171,6 +183,71 @@ def _accept_one(name: str, prop: Dict[str, Any], given: Dict[str, Any], files: M
         made["media_type"] = uploads.check(prop, head)
         return made
     return checks.canonical(prop, value)
+
+
+class StoredFile(NamedTuple):
+    """A file that a sample may refer to: it was delivered, and its bytes are kept under `digest`."""
+
+    name: str
+    media_type: str  # as the client declared it
+    size: int  # bytes
+    digest: str
+    head: bytes  # its first 4096 bytes, or all of it
+
+
+_NO_STORED: Mapping[str, StoredFile] = {}
+
+
+def accept_sample(
+    sample_schema: Dict[str, Any], value: Any, files: Mapping[str, StoredFile] = _NO_STORED
+) -> Tuple[Dict[str, Any], List[FieldError]]:
+    """One sample of the intake with every value canonical, and all that is wrong with it; with errors, the returned
+    sample is of no use.
+
+    A field that is not optional must be there and not null. A file is named: by a text that is a key of `files`, or by
+    `{"name", "media_type", "size", "digest"}` whose digest is a key of `files`; it becomes such an object, with the
+    media type that the file's first bytes prove. A datetime becomes RFC 3339. A schema without fields takes any object.
+    """
+    if not isinstance(value, dict):
+        return {}, [FieldError("", f"A sample must be an object, not {checks.called(value)}.")]
+    properties = sample_schema["properties"]
+    if not properties:
+        return value, []
+    accepted: Dict[str, Any] = {}
+    errors: List[FieldError] = []
+    for name, prop in properties.items():
+        try:
+            if name in value:
+                accepted[name] = _sample_value(prop, value[name], files)
+            elif not prop["x-ovd"].get("optional"):
+                raise ValueError("is missing.")
+        except ValueError as error:
+            errors.append(FieldError(name, str(error)))
+    if len(accepted) < len(value):
+        unknown = [str(name) for name in value if name not in properties]
+        errors.extend(FieldError(name, f"is not a field.{did_you_mean(name, properties)}") for name in unknown)
+    return accepted, errors
+
+
+def _sample_value(prop: Dict[str, Any], value: Any, files: Mapping[str, StoredFile]) -> Any:
+    if value is None:
+        if prop["x-ovd"].get("optional"):
+            return None
+        raise ValueError("is null. Leave the sample out, or ask the author to make this field optional.")
+    if prop["x-ovd"]["kind"] not in FILE_KINDS:
+        return checks.canonical(prop, value)
+    key = value.get("digest") if isinstance(value, dict) else value
+    if not isinstance(key, str):
+        raise ValueError(f"must be the name of a file that is sent with the samples, not {checks.called(value)}.")
+    stored = files.get(key)
+    if stored is None:
+        raise ValueError(f"names the file {key[:80]!r}, which was not sent.{_nearest_file(key, files)}")
+    media_type = uploads.check(prop, FileHead(stored.name, stored.media_type, stored.size, stored.head))
+    return {"name": stored.name, "media_type": media_type, "size": stored.size, "digest": stored.digest}
+
+
+def _nearest_file(name: str, files: Mapping[str, StoredFile]) -> str:
+    return did_you_mean(name, files) if 0 < len(files) <= 1000 else ""
 
 
 def inline_bytes(value: Mapping[str, Any]) -> bytes:

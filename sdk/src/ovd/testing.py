@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
@@ -167,14 +168,15 @@ def learn(
     loaded = _that_learns(folder)
     before = Path(parent).resolve() if parent is not None else None
     _set_up(loaded, before)
-    return learning.learn(
-        loaded,
-        _samples(loaded, rows),
-        parent=before,
-        target=Path(target).resolve(),
-        checkpoint=Path(checkpoint).resolve() if checkpoint is not None else None,
-        seed=seed,
-    )
+    with tempfile.TemporaryDirectory(prefix="ovd-samples-") as folder:
+        return learning.learn(
+            loaded,
+            learning.samples_of(loaded.schema["sample"], rows, Path(folder)),
+            parent=before,
+            target=Path(target).resolve(),
+            checkpoint=Path(checkpoint).resolve() if checkpoint is not None else None,
+            seed=seed,
+        )
 
 
 def evaluate(
@@ -186,7 +188,9 @@ def evaluate(
     loaded = _that_learns(folder)
     live = Path(model).resolve() if model is not None else None
     _set_up(loaded, live)
-    return learning.evaluate(loaded, _samples(loaded, rows), model=live, seed=seed)
+    with tempfile.TemporaryDirectory(prefix="ovd-samples-") as kept:
+        samples = learning.samples_of(loaded.schema["sample"], rows, Path(kept))
+        return learning.evaluate(loaded, samples, model=live, seed=seed)
 
 
 def _that_learns(folder: Folder) -> Loaded:
@@ -195,11 +199,6 @@ def _that_learns(folder: Folder) -> Loaded:
         cure = "Add the tables [learn] and [gate], and the methods learn and evaluate."
         raise ProblemsFound([loaded.manifest.problem("learn", "This application does not learn.", cure)])
     return loaded
-
-
-def _samples(loaded: Loaded, rows: Sequence[Mapping[str, Any]]) -> Any:
-    assert loaded.manifest.learn is not None
-    return learning.samples_of(loaded.manifest.learn.sample, rows)
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

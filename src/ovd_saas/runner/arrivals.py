@@ -33,6 +33,8 @@ def as_json(found: manifest.Manifest, folder: Path) -> dict[str, Any]:
         for name in (field.name for field in dataclasses.fields(found))
         if name not in LEFT_OUT
     }
+    if found.learn is not None:
+        plain["learn"]["sample"] = {field.name: field.kind for field in found.learn.sample}  # the schema tells more
     text = ""
     if found.description and _is_inside(folder / found.description, folder):
         text = (folder / found.description).read_text(errors="replace")[:LONGEST_TEXT]

@@ -5,6 +5,14 @@ from datetime import datetime
 
 
 @dataclass(frozen=True)
+class Next:
+    """What happens next, and when if a moment is known."""
+
+    what: str  # a sentence without its moment
+    at: datetime | None
+
+
+@dataclass(frozen=True)
 class ProcessFacts:
     """One serving process, as the database and the runner know it."""
 
@@ -46,3 +54,4 @@ class Observed:
     start_failures: int  # in a row; 0 after a start succeeded, a release got ready, or a person woke it
     retry_at: datetime | None  # moment of the last failure + retry_delay(start_failures)
     runner_up: bool
+    learns_next: Next | None = None  # what the triggers wait for; None: for nothing, or it learns already

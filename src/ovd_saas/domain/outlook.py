@@ -1,6 +1,5 @@
 """Outlook: the sentence that says what happens next to an application, and when. Floor 0: pure."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from ovd_saas.domain import learning as learnings
@@ -16,15 +15,7 @@ from ovd_saas.domain.demand import (
     why_up,
     why_wait_for_learning,
 )
-from ovd_saas.domain.facts import Desired, Observed
-
-
-@dataclass(frozen=True)
-class Next:
-    """What happens next, and when if a moment is known."""
-
-    what: str  # a sentence without its moment
-    at: datetime | None
+from ovd_saas.domain.facts import Desired, Next, Observed
 
 
 def next_event(desired: Desired, observed: Observed, *, now: datetime) -> Next:
@@ -61,6 +52,8 @@ def _sleeps_on(desired: Desired, observed: Observed, now: datetime) -> Next:
         return Next("Goes on learning; wakes when somebody uses it.", None)
     if observed.learning == learnings.DUE:
         return Next("Learns as soon as there is room; wakes when somebody uses it.", None)
+    if observed.learns_next is not None:
+        return observed.learns_next
     return Next("Wakes when somebody uses it.", None)
 
 

@@ -36,8 +36,8 @@ from ovd_saas.domain.demand import (
     why_up,
     why_wait_for_learning,
 )
-from ovd_saas.domain.facts import Desired, Observed, ProcessFacts
-from ovd_saas.domain.outlook import Next, next_event
+from ovd_saas.domain.facts import Desired, Next, Observed, ProcessFacts
+from ovd_saas.domain.outlook import next_event
 
 __all__ = [
     "Action",

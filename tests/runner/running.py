@@ -1,5 +1,6 @@
 """A real runner for tests, applications made on the spot, and a way to talk to their processes."""
 
+import hashlib
 import io
 import itertools
 import os
@@ -75,6 +76,21 @@ def archive(folder: Path) -> bytes:
     with tarfile.open(fileobj=data, mode="w:gz") as tar:
         tar.add(folder, arcname=".", filter=lambda info: None if "__pycache__" in info.name else info)
     return data.getvalue()
+
+
+def model_tar(**files: bytes) -> bytes:
+    """The tar of a model with these files."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for name, content in sorted(files.items()):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return data.getvalue()
+
+
+def digest_of(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def application(

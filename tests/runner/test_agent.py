@@ -70,6 +70,7 @@ def test_answers_repeat_the_number_of_the_call(shared: Runner) -> None:
         ({"type": "log", "call": 1, "process": "../x"}, "process is"),
         ({"type": "log", "call": 1, "process": "a", "lines": "all"}, "lines is"),
         ({"type": "prepare", "call": 1, "release": "../x", "last": True}, "release is"),
+        ({"type": "model", "call": 1, "model": "../x", "last": True}, "model is"),
     ],
 )
 def test_a_wrong_call_is_refused_and_says_why(shared: Runner, header: dict[str, Any], said: str) -> None:
@@ -80,7 +81,14 @@ def test_a_wrong_call_is_refused_and_says_why(shared: Runner, header: dict[str, 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("process", "a b"), ("concurrency", 0), ("memory_mb", -1), ("cpus", "two"), ("model", "relative")],
+    [
+        ("process", "a b"),
+        ("concurrency", 0),
+        ("memory_mb", -1),
+        ("cpus", "two"),
+        ("model", "/some/folder"),
+        ("start_seconds", 0),
+    ],
 )
 def test_a_start_with_a_wrong_value_names_it(
     shared: Runner, puppet: tuple[str, Prepared], key: str, value: object

@@ -9,7 +9,7 @@ import pytest
 
 from ovd_saas.engines.base import Exited, Prepared
 from runner.conftest import puppet_folder
-from runner.running import Runner, Talk, application, is_alive, until
+from runner.running import Runner, Talk, application, digest_of, is_alive, model_tar, until
 
 Puppet = tuple[str, Prepared]
 
@@ -150,7 +150,9 @@ def test_a_set_up_that_fails_is_told_with_its_own_words(shared: Runner, puppet: 
         "    def execute(self, context) -> str:\n        return ''\n"
     )
     release, prepared = shared.prepare(application(tmp_path / "app", code, entry="Broken"))
-    shared.engine.start(process="broken", release=release, environment=prepared.environment, model=tmp_path)
+    model = model_tar(weights=b"2")
+    shared.engine.provide_model(digest_of(model), [model])
+    shared.engine.start(process="broken", release=release, environment=prepared.environment, model=digest_of(model))
     exited = shared.exited("broken")
     assert exited.reason == "setup"
     assert "this model is of another kind" in exited.message

@@ -90,17 +90,6 @@ def test_what_lives_is_listed_with_state_and_memory(shared: Runner, puppet: Pupp
     assert process not in [living.process for living in shared.engine.processes()]
 
 
-def test_the_folder_of_the_model_reaches_the_application(shared: Runner, puppet: Puppet, tmp_path: Path) -> None:
-    process, started = shared.start(puppet, model=tmp_path)
-    talk = Talk(started.address)
-    assert talk.ask("answer = app.model") == str(tmp_path)
-    talk.close()
-    shared.engine.stop(process, 0)
-    with pytest.raises(StartFailed) as failed:
-        shared.start(puppet, model=tmp_path / "missing")
-    assert failed.value.code == "no_model"
-
-
 def test_a_release_that_was_never_prepared_cannot_start(shared: Runner, puppet: Puppet) -> None:
     with pytest.raises(NotPrepared):
         shared.engine.start(process="p", release="unknown", environment=puppet[1].environment)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -16,6 +15,10 @@ class RunnerDown(EngineError):
 
 class NotPrepared(EngineError):
     """The release was never prepared on that machine: call `prepare`, then start again."""
+
+
+class NoModel(EngineError):
+    """That machine has not got the model: call `provide_model`, then start again."""
 
 
 class CallRefused(EngineError):
@@ -37,7 +40,7 @@ class PrepareFailed(EngineError):
 
 
 class StartFailed(EngineError):
-    """The process was not started; `code` is stable: `no_model`, `spawn`, `ended` (it lived already), …"""
+    """The process was not started; `code` is stable: `spawn`, `ended` (it lived already), …"""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -56,6 +59,8 @@ class Process:
     state: str  # starting | ready | stopping
     started_at: str  # RFC 3339, UTC
     rss_mb: float  # of the process and its children
+    model: str | None = None  # digest of the model that it was started with
+    task: bool = False  # it does one task instead of serving
 
 
 @dataclass(frozen=True)
@@ -153,14 +158,20 @@ class Engine(Protocol):
         process: str,
         release: str,
         environment: str,
-        model: Path | None = None,
+        model: str | None = None,
+        task: bool = False,
         concurrency: int = 1,
         memory_mb: int = 512,
         cpus: float = 1,
         disk_mb: int = 256,
+        start_seconds: float | None = None,
     ) -> Started:
-        """Start a serving process under an id of the caller's choice; the same id twice starts one process.
-        Raises NotPrepared, StartFailed."""
+        """Start a process under an id of the caller's choice, set up with the model of that digest, or with none; the
+        same id twice starts one process. It serves, or does one task. One that is not ready within `start_seconds`
+        (by default as the machine says) is killed. Raises NotPrepared, NoModel, StartFailed."""
+
+    def provide_model(self, digest: str, archive: Iterable[bytes]) -> None:
+        """Bring a model to the machine: the bytes of its tar, in chunks. Raises CallRefused (`bad_model`)."""
 
     def stop(self, process: str, grace: float) -> None:
         """Ask a process to finish what it does and end; after `grace` seconds it is killed with all its

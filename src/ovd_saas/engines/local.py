@@ -17,6 +17,7 @@ from ovd_saas.engines.base import (
     Event,
     Exited,
     Machine,
+    NoModel,
     NotPrepared,
     Prepared,
     PrepareFailed,
@@ -61,7 +62,7 @@ class Local:
 
     def prepare(self, release_digest: str, archive: Iterable[bytes], on_log: Callable[[str], None]) -> Prepared:
         with self._line(fresh=True) as line:  # an archive can be read once: no second try on another connection
-            line.upload(release_digest, archive)
+            line.upload({"type": "prepare", "release": release_digest}, archive)
             while True:
                 answer = line.receive()
                 if answer["type"] == "log":
@@ -78,22 +79,35 @@ class Local:
         process: str,
         release: str,
         environment: str,
-        model: Path | None = None,
+        model: str | None = None,
+        task: bool = False,
         concurrency: int = 1,
         memory_mb: int = 512,
         cpus: float = 1,
         disk_mb: int = 256,
+        start_seconds: float | None = None,
     ) -> Started:
         call: Header = {"type": "start", "process": process, "release": release, "environment": environment}
-        call |= {"model": None if model is None else str(model), "concurrency": concurrency}
+        call |= {"model": model, "task": task, "concurrency": concurrency, "start_seconds": start_seconds}
         call |= {"memory_mb": memory_mb, "cpus": cpus, "disk_mb": disk_mb}
         try:
             answer = self._call(call)
         except CallRefused as refused:
             if refused.code == "not_prepared":
                 raise NotPrepared(refused.message) from None
+            if refused.code == "no_model":
+                raise NoModel(refused.message) from None
             raise StartFailed(refused.code, refused.message) from None
         return Started(answer["pid"], answer["address"])
+
+    def provide_model(self, digest: str, archive: Iterable[bytes]) -> None:
+        with self._line(fresh=True) as line:
+            line.upload({"type": "model", "model": digest}, archive)
+            while (answer := line.receive())["type"] == "working":
+                pass
+            if answer["type"] == "failed":
+                raise _failure(answer)
+            line.is_reusable = True
 
     def stop(self, process: str, grace: float) -> None:
         try:
@@ -185,8 +199,7 @@ class _Line:
         except OSError as error:
             raise RunnerDown(f"The runner hung up: {error}.") from error
 
-    def upload(self, release: str, archive: Iterable[bytes]) -> None:
-        header = {"type": "prepare", "release": release}
+    def upload(self, header: Header, archive: Iterable[bytes]) -> None:
         is_first = True
         for chunk in archive:
             for start in range(0, len(chunk), protocol.CHUNK):

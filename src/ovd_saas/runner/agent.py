@@ -15,11 +15,12 @@ from ovd_saas.runner.connections import Caller, Connection, Header
 from ovd_saas.runner.environments import Environments
 from ovd_saas.runner.failures import PreparationFailed
 from ovd_saas.runner.folders import empty
+from ovd_saas.runner.models import ModelRefused, Models
 from ovd_saas.runner.preparations import Preparations
 from ovd_saas.runner.processes import Process, Processes, StartRefused, Wanted
 from ovd_saas.runner.releases import DIGEST, Releases
 from ovd_saas.runner.starts import Spawn
-from ovd_saas.runner.uploads import TooLarge, Upload
+from ovd_saas.runner.uploads import LARGEST, LARGEST_MODEL, TooLarge, Upload
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,13 @@ class Agent:
             nursery=self._nursery,
         )
         self._processes = Processes(configuration=configuration, sdk=kit, nursery=self._nursery, tell=self._broadcast)
+        self._models = Models(
+            configuration.models,
+            scratch=configuration.scratch,
+            nursery=self._nursery,
+            in_use=self._processes.models,
+            most_bytes=int(configuration.models_mb) << 20,
+        )
         self._uploads: dict[tuple[Connection, int], Upload | None] = {}  # None: refused, the rest is ignored
         self._watchers: dict[Connection, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,6 +84,7 @@ class Agent:
         empty(self._configuration.uploads)
         self._processes.clean()
         self._releases.clean()
+        self._models.clean()
         self._environments.clean()
         self._configuration.socket.unlink(missing_ok=True)
         self._server = await asyncio.get_running_loop().create_unix_server(
@@ -99,7 +108,7 @@ class Agent:
         call = header.get("call")
         if isinstance(call, bool) or not isinstance(call, int):
             self._fail(connection, None, BadCall("A call needs an integer under `call`."))
-        elif header["type"] == "prepare":
+        elif header["type"] in ("prepare", "model"):
             self._on_chunk(connection, call, header, body)
         else:
             self._spawn(self._answer(connection, call, header))
@@ -126,7 +135,9 @@ class Agent:
         try:
             handle = self._calls.get(header["type"])
             if handle is None:
-                raise BadCall(f"There is no call {header['type'][:80]!r}; known: {', '.join(self._calls)}, prepare.")
+                raise BadCall(
+                    f"There is no call {header['type'][:80]!r}; known: {', '.join(self._calls)}, prepare, model."
+                )
             await handle(connection, header, answer)
         except Exception as error:
             self._fail(connection, call, error)
@@ -140,6 +151,8 @@ class Agent:
             failed["code"] = error.code
         elif isinstance(error, BadCall):
             failed["code"] = "bad_call"
+        elif isinstance(error, (ModelRefused, TooLarge)):
+            failed["code"] = "bad_model"
         else:
             log.exception("A call failed unexpectedly.", exc_info=error)
             failed |= {"code": "internal", "message": f"The runner failed: {type(error).__name__}: {error}"}
@@ -149,26 +162,35 @@ class Agent:
         for watcher in list(self._watchers):
             watcher.send({"type": "event"} | event)
 
-    # --- prepare
+    # --- uploads
 
     def _on_chunk(self, connection: Connection, call: int, header: Header, body: bytes) -> None:
+        """A piece of a release's archive, or of a model's."""
         key = (connection, call)
+        is_model = header["type"] == "model"
         try:
-            release = _text(header, "release", DIGEST.fullmatch)
+            digest = _text(header, "model" if is_model else "release", DIGEST.fullmatch)
             if key not in self._uploads:
-                self._uploads[key] = Upload(self._configuration.uploads)
+                largest = LARGEST_MODEL if is_model else LARGEST
+                self._uploads[key] = Upload(self._configuration.uploads, largest=largest)
             upload = self._uploads[key]
             if upload is not None:
                 upload.take(body)
         except (BadCall, TooLarge) as error:
             self._refuse_upload(key)
-            stage = PreparationFailed("unpack", str(error)) if isinstance(error, TooLarge) else error
-            self._fail(connection, call, stage)
+            is_archive = isinstance(error, TooLarge) and not is_model
+            self._fail(connection, call, PreparationFailed("unpack", str(error)) if is_archive else error)
             return
         if header.get("last"):
             del self._uploads[key]
             if upload is not None:
-                self._spawn(self._prepare(connection, call, release, upload.finish()))
+                archive = upload.finish()
+                work = (
+                    self._keep_model(connection, call, digest, archive, upload.digest)
+                    if is_model
+                    else self._prepare(connection, call, digest, archive)
+                )
+                self._spawn(work)
 
     def _refuse_upload(self, key: tuple[Connection, int]) -> None:
         upload = self._uploads.get(key)
@@ -186,6 +208,17 @@ class Agent:
             self._fail(connection, call, error)
         else:
             connection.send({"type": "prepared", "call": call} | prepared.as_header())
+        finally:
+            beating.cancel()
+
+    async def _keep_model(self, connection: Connection, call: int, model: str, archive: Path, actual: str) -> None:
+        beating = self._spawn(self._beat(connection, {"type": "working", "call": call}))
+        try:
+            await self._models.keep(model, archive, actual)
+        except Exception as error:
+            self._fail(connection, call, error)
+        else:
+            connection.send({"type": "provided", "call": call})
         finally:
             beating.cancel()
 
@@ -214,17 +247,28 @@ class Agent:
             raise BadCall(f"concurrency is {concurrency!r}; it must be a whole number from 1 to 1024.")
         try:
             limits = processes.checked_limits(header)
+            start_seconds = processes.checked_seconds(header, "start_seconds", self._configuration.start_seconds)
         except ValueError as error:
             raise BadCall(str(error)) from None
+        model = None if header.get("model") is None else _text(header, "model", DIGEST.fullmatch)
         return Wanted(
             process=_text(header, "process", processes.ID.fullmatch),
             release=release,
             source=self._releases.source(release),
             python=environment.python,
-            model=_model(header),
+            model=model,
+            model_folder=None if model is None else self._model_folder(model),
+            task=header.get("task") is True,
             concurrency=concurrency,
             limits=limits,
+            start_seconds=start_seconds,
         )
+
+    def _model_folder(self, digest: str) -> Path:
+        folder = self._models.find(digest)
+        if folder is None:
+            raise StartRefused("no_model", f"The model {digest} is not on this machine: provide it.")
+        return folder
 
     async def _stop(self, _: Connection, header: Header, answer: Answer) -> None:
         process = _text(header, "process", processes.ID.fullmatch)
@@ -261,17 +305,6 @@ def _text(header: Header, key: str, check: Callable[[str], Any]) -> str:
     if not isinstance(value, str) or not check(value):
         raise BadCall(f"{key} is {str(value)[:80]!r}; it must be a short text of letters, digits, - and _.")
     return value
-
-
-def _model(header: Header) -> Path | None:
-    model = header.get("model")
-    if model is None:
-        return None
-    if not isinstance(model, str) or not Path(model).is_absolute():
-        raise BadCall(f"model is {str(model)[:80]!r}; it must be the full path of a folder, or null.")
-    if not Path(model).is_dir():
-        raise StartRefused("no_model", f"The model folder {model} is not there.")
-    return Path(model)
 
 
 def _started(process: Process) -> Header:

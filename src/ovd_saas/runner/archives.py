@@ -1,10 +1,11 @@
-"""Archives: a tar.gz from outside becomes a folder, or is refused as a whole."""
+"""Archives: a tar or tar.gz from outside becomes a folder, or is refused as a whole."""
 
 import shutil
 import tarfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 MANIFEST = "ovd.toml"
 
@@ -24,14 +25,25 @@ class Bounds:
 
 
 def unpack(archive: Path, folder: Path, bounds: Bounds = Bounds()) -> None:
-    """Fill the new `folder`, read-only. Raises ArchiveRefused; whoever called removes what is there by then."""
+    """Fill the new `folder` from a tar.gz, read-only files. Raises ArchiveRefused; whoever called removes what is there
+    by then."""
+    _fill(archive, "r|gz", folder, bounds)
+    _lift(folder)
+
+
+def unpack_tar(archive: Path, folder: Path, bounds: Bounds) -> None:
+    """The same for a tar that is not compressed, all of it as it is."""
+    _fill(archive, "r|", folder, bounds)
+
+
+def _fill(archive: Path, mode: Literal["r|", "r|gz"], folder: Path, bounds: Bounds) -> None:
     folder.mkdir(mode=0o700)
     try:
-        with tarfile.open(archive, mode="r|gz") as tar:
+        with tarfile.open(archive, mode=mode) as tar:
             _unpack(tar, folder, bounds)
     except (tarfile.TarError, zlib.error, EOFError, OSError, UnicodeError, ValueError) as error:
-        raise ArchiveRefused(f"The archive cannot be read as tar.gz: {error}") from error
-    _lift(folder)
+        kind = "tar.gz" if mode == "r|gz" else "tar"
+        raise ArchiveRefused(f"The archive cannot be read as {kind}: {error}") from error
 
 
 def _unpack(tar: tarfile.TarFile, folder: Path, bounds: Bounds) -> None:

@@ -17,12 +17,13 @@ class Misconfigured(Exception):
 class Configuration:
     """What a runner needs to know before it starts."""
 
-    home: Path  # its own folder: releases, environments, scratch, logs
+    home: Path  # its own folder: releases, models, environments, scratch, logs
     run: Path  # sockets
     uv_cache: Path  # where uv keeps what it downloaded
     lease_seconds: float = 30.0  # a process ends when it heard nothing for so long
     start_seconds: float = 300.0  # a process must be ready by then
     build_seconds: float = 1800.0  # an environment must be built by then
+    models_mb: float = 20480.0  # models kept; beyond it those unused for longest go
 
     @property
     def socket(self) -> Path:
@@ -35,6 +36,10 @@ class Configuration:
     @property
     def releases(self) -> Path:
         return self.home / "releases"
+
+    @property
+    def models(self) -> Path:
+        return self.home / "models"
 
     @property
     def environments(self) -> Path:
@@ -72,11 +77,16 @@ def read(variables: Mapping[str, str] = os.environ) -> Configuration:
         lease_seconds=_seconds(variables, "OVD_LEASE_SECONDS", 30.0),
         start_seconds=_seconds(variables, "OVD_START_SECONDS", 300.0),
         build_seconds=_seconds(variables, "OVD_BUILD_SECONDS", 1800.0),
+        models_mb=_positive(variables, "OVD_MODELS_MB", 20480.0, "a number of megabytes"),
         uv_cache=Path(variables.get("UV_CACHE_DIR") or home / "runner/cache/uv").absolute(),
     )
 
 
 def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
+    return _positive(variables, name, default, "a number of seconds")
+
+
+def _positive(variables: Mapping[str, str], name: str, default: float, what: str) -> float:
     text = variables.get(name)
     if not text:
         return default
@@ -84,6 +94,6 @@ def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0.0 < value < 1e6:
-        raise Misconfigured(f"{name} is {text!r}; it must be a number of seconds above 0. Correct or unset it.")
+    if not 0.0 < value < 1e9:
+        raise Misconfigured(f"{name} is {text!r}; it must be {what} above 0. Correct or unset it.")
     return value

@@ -43,15 +43,18 @@ class StartRefused(Exception):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A serving process that somebody wants."""
+    """A process that somebody wants."""
 
     process: str  # id
     release: str  # digest
     source: Path  # of the release
     python: Path  # of its environment
-    model: Path | None
+    model: str | None  # digest
+    model_folder: Path | None
+    task: bool  # it does one task (learn or evaluate) instead of serving
     concurrency: int
     limits: sandbox.Limits
+    start_seconds: float  # it must be ready by then
 
 
 class Process:
@@ -101,7 +104,7 @@ class Process:
         self._child.exited.add_done_callback(lambda exited: self._ended(exited.result()))
         ours.setblocking(False)
         loop = asyncio.get_running_loop()
-        self._timers.append(loop.call_later(self._configuration.start_seconds, self._too_slow))
+        self._timers.append(loop.call_later(self.wanted.start_seconds, self._too_slow))
         await loop.create_connection(lambda: self._control, sock=ours)
         if self.gone.done():
             self._control.close()
@@ -128,6 +131,8 @@ class Process:
             "pid": self.pid,
             "address": str(self.address),
             "release": self.wanted.release,
+            "model": self.wanted.model,
+            "task": self.wanted.task,
             "state": self.state,
             "started_at": self.started_at,
             "rss_mb": footprint.rss_mb if footprint else 0.0,
@@ -144,8 +149,10 @@ class Process:
         arguments = [str(wanted.python), "-m", "ovd.process", "--folder", str(wanted.source)]
         arguments += ["--listen-fd", str(listen), "--control-fd", str(control)]
         arguments += ["--concurrency", str(wanted.concurrency), "--scratch", str(self._scratch)]
-        if wanted.model is not None:
-            arguments += ["--model", str(wanted.model)]
+        if wanted.model_folder is not None:
+            arguments += ["--model", str(wanted.model_folder)]
+        if wanted.task:
+            arguments.append("--task")
         variables = sandbox.variables(
             scratch=self._scratch,
             path=[wanted.python.parent],
@@ -261,6 +268,10 @@ class Processes:
         sessions = footprints.by_session() if self._living else {}
         return [process.header(sessions.get(process.pid)) for process in self._living.values()]
 
+    def models(self) -> set[str]:
+        """The digests of the models that living processes were started with."""
+        return {process.wanted.model for process in self._living.values() if process.wanted.model is not None}
+
     def exits(self) -> list[Header]:
         """The latest ends, the oldest first."""
         return list(self._exits)
@@ -288,6 +299,11 @@ def checked_limits(values: dict[str, Any]) -> sandbox.Limits:
         cpus=_positive(values, "cpus", 1),
         disk_mb=int(_positive(values, "disk_mb", 256)),
     )
+
+
+def checked_seconds(values: dict[str, Any], key: str, default: float) -> float:
+    """A length of time that a call may name. Raises ValueError."""
+    return default if values.get(key) is None else _positive(values, key, default)
 
 
 def _positive(values: dict[str, Any], key: str, default: float) -> float:

@@ -50,8 +50,7 @@ LEARNING_REGION = Machine(
         Transition(YIELDING, FAIL, RESTING, "process", "Learning failed; the active model stays."),
         Transition(YIELDING, CANCEL, RESTING, "person", "The run is cancelled; the active model stays."),
         Transition(EVALUATING, SETTLE, RESTING, "AppCore", "Promoted, rejected or awaiting approval."),
-        Transition(EVALUATING, LOSE, DUE, "runner", "The evaluating process died; it is tried again."),
-        Transition(EVALUATING, FAIL, RESTING, "process", "Evaluating failed; the active model stays."),
+        Transition(EVALUATING, FAIL, RESTING, "process", "It could not be judged; the active model stays."),
         Transition(EVALUATING, CANCEL, RESTING, "person", "The run is cancelled; the active model stays."),
     ),
 )

@@ -3,9 +3,9 @@
 from ovd_saas.domain.machine import Machine, Transition
 
 QUEUED = "queued"  # waits until the application may learn; AppCore begins it
-RUNNING = "running"  # a learning process holds the lease; its result, or the reaper, moves it on
+RUNNING = "running"  # a process learns and AppCore attends it under a lease; its result, or its loss, moves it on
 PAUSED = "paused"  # gave way with a checkpoint; AppCore resumes it
-EVALUATING = "evaluating"  # the platform computes the gate; its verdict moves it on
+EVALUATING = "evaluating"  # the platform computes the gate, again when that is interrupted; its verdict moves it on
 AWAITING = "awaiting"  # the gate passed; a person approves or rejects, a later promotion rejects
 PROMOTED = "promoted"  # final: its candidate became the active model version
 REJECTED = "rejected"  # final: the gate, or a person, said no
@@ -31,7 +31,7 @@ LEARNING_RUN = Machine(
     final=FINAL,
     states={
         QUEUED: "AppCore begins it as soon as the application may learn",
-        RUNNING: "the learning process that holds the lease; the reaper when the lease expires",
+        RUNNING: "the learning process; AppCore, which attends it, when it is lost, late or has to give way",
         PAUSED: "AppCore resumes it from its checkpoint when the application is asleep",
         EVALUATING: "AppCore, when the gate is computed",
         AWAITING: "a person approves or rejects it; the promotion of a later candidate rejects it",
@@ -45,7 +45,7 @@ LEARNING_RUN = Machine(
         Transition(QUEUED, CANCEL, CANCELLED, "person", "Cancelled before it began."),
         Transition(RUNNING, EVALUATE, EVALUATING, "process", "The candidate is stored."),
         Transition(RUNNING, PAUSE, PAUSED, "process", "It gave way to a user, with a checkpoint."),
-        Transition(RUNNING, REQUEUE, QUEUED, "reaper", "Its process was lost; attempts remain."),
+        Transition(RUNNING, REQUEUE, QUEUED, "AppCore", "Its process was lost or failed, and it may be tried again."),
         Transition(RUNNING, FAIL, FAILED, "process", "It raised an error, took too long, or was lost too often."),
         Transition(RUNNING, CANCEL, CANCELLED, "person", "Cancelled while it learned."),
         Transition(PAUSED, BEGIN, RUNNING, "AppCore", "It resumes from its checkpoint."),
@@ -53,8 +53,7 @@ LEARNING_RUN = Machine(
         Transition(EVALUATING, PROMOTE, PROMOTED, "AppCore", "The gate passed; the candidate is active."),
         Transition(EVALUATING, REJECT, REJECTED, "AppCore", "The gate did not pass."),
         Transition(EVALUATING, ASK, AWAITING, "AppCore", "The gate passed; a person has to approve."),
-        Transition(EVALUATING, REQUEUE, QUEUED, "reaper", "The evaluating process was lost; attempts remain."),
-        Transition(EVALUATING, FAIL, FAILED, "process", "Evaluating failed."),
+        Transition(EVALUATING, FAIL, FAILED, "process", "It could not be judged."),
         Transition(EVALUATING, CANCEL, CANCELLED, "person", "Cancelled while it was evaluated."),
         Transition(AWAITING, PROMOTE, PROMOTED, "person", "A person approved; the candidate is active."),
         Transition(AWAITING, REJECT, REJECTED, "person", "A person declined, or a later candidate won."),

@@ -97,7 +97,7 @@ def _evaluating(world: World, scope: Scope, run: Run) -> Iterator[tuple[str, str
     yield PLATFORM, "gate: rejects", _reject(_settled(world, run), candidate)
     yield PLATFORM, "gate: promotes", _promote(_settled(world, run), candidate, scope)
     yield PLATFORM, "gate: asks a person", _settled(world, run)
-    yield CRASH, "the evaluating process dies", _lost(_reject(world, candidate), scope, run)
+    yield PLATFORM, "gate: cannot be computed", _close(_reject(world, candidate), run, learning.FAIL)
 
 
 def _versions(world: World, scope: Scope) -> Iterator[tuple[str, str, World]]:

@@ -118,25 +118,33 @@ class WaterFlow(App):
         return " ".join(sentences)
 
     def learn(self, context: Context, data: Samples, parent: Path | None, target: Path) -> dict[str, float]:
-        """Continues what `parent` has learned with the hours that are newer. Fills `target` with two files."""
+        """Learns from all of `data` anew, so that a delivery that was taken down leaves nothing behind; `parent` is
+        not needed. Fills `target` with `model.json`."""
         import fit
 
         hours = of_samples(data)
         context.log(f"{len(data)} samples from {hours.time(0).isoformat()} to {hours.time(len(hours) - 1).isoformat()}")
-        state = fit.learn(hours, fit.restore(parent) if parent is not None else None)
-        context.progress(0.9, "saving")
-        fit.save(state, target)
+
+        def tell(first: int, last: int, error: float) -> None:
+            """The curve of the error over the lead, and how far it is."""
+            context.metric("error_by_lead", error, step=last)
+            context.progress(0.95 * last / predict.REACH, f"learned {said(first, last)} ahead")
+
+        lesson = fit.learn(hours, tell)
+        fit.save(lesson, target)
         context.log(
-            f"Learned from {state.hours} hours in all; "
-            f"ordinary flow {state.usual.low:.1f} to {state.usual.high:.1f} l/s."
+            f"Learned from {lesson.hours} hours; ordinary flow {lesson.usual.low:.1f} to {lesson.usual.high:.1f} l/s."
         )
-        return {"hours": float(state.hours), "scale": state.usual.scale}
+        context.progress(1.0, "saved")
+        return {"hours": float(lesson.hours), "scale": lesson.usual.scale, "leads": float(lesson.bands[-1].last)}
 
     def evaluate(self, context: Context, data: Samples) -> Evaluation:
-        """Forecasts 24 hours from every hour of `data`, each time with the hours before it only."""
+        """Forecasts 24 hours from every hour of `data`, each time with the hours before it only. Without a model, this
+        judges the seasonal-naive forecast."""
         import judge
 
         judgement = judge.judge(of_samples(data), self.model, threshold=THRESHOLD, tell=context.progress)
+        context.progress(1.0, f"judged {len(judgement.scores)} hours")
         return Evaluation(metrics=judgement.metrics, scores=judgement.scores)
 
 
@@ -178,6 +186,11 @@ def anomalies(hours: Hours, usual: Usual) -> Table:
             ]
         )
     return Table(["start", "end", "hours", "kind", "flow", "expected", "score"], rows)
+
+
+def said(first: int, last: int) -> str:
+    """A band of leads in words."""
+    return f"{first} h" if first == last else f"{first} to {last} h"
 
 
 def of_samples(data: Samples) -> Hours:

@@ -1,5 +1,4 @@
-"""Fit: ridge regressions for each lead, from sums that can be continued:
-learning in steps gives almost what learning at once gives.
+"""Fit: ridge regressions for each lead, and the intervals around them.
 
 Needs numpy, which `execute` does not: it is imported only when the application learns.
 """
@@ -7,12 +6,12 @@ Needs numpy, which `execute` does not: it is imported only when the application 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from hours import HOUR, Hours
+from hours import Hours
 from predict import FEATURES, NEEDED, REACH, features, half_width, rhythm, seasonal_naive
 from usual import DAY, THRESHOLD, Learned, Usual, bridge, compare
 
@@ -22,103 +21,67 @@ BANDS = [(lead, lead) for lead in range(1, DAY + 1)] + [
 ]  # the coming day hour by hour, later days as a whole
 STRIDE = 6  # in the bands of a whole day, an origin every so many hours
 RIDGE = 100.0  # penalty on standardised features; 30 to 300 differ by under 4 % on the river series
-FEWEST = 100  # rows below which a band is not learned
-KEPT = 500  # newest errors of each band that make its interval
-REHEARSED = 0.6  # part of the first data after which errors are collected
-TAIL = 4 * 7 * DAY  # hours kept for the features of the next learning
+FEWEST = 60  # rows below which a band is not learned
+KEPT = 500  # newest rehearsed errors of each band, which make its interval
+REHEARSED = 0.6  # part of the rows after which errors are collected
 
 Array = np.ndarray
+Tell = Callable[[int, int, float], None]  # shortest and longest lead of a band, its mean error in the rehearsal
 
 
 @dataclass
-class Sums:
-    """All that a ridge regression needs to know of its rows; sums of sums are sums of all rows."""
+class Learnt:
+    """One band, learned."""
 
-    count: float = 0.0
-    x: Array = field(default_factory=lambda: np.zeros(len(FEATURES)))
-    xx: Array = field(default_factory=lambda: np.zeros((len(FEATURES), len(FEATURES))))
-    y: float = 0.0
-    xy: Array = field(default_factory=lambda: np.zeros(len(FEATURES)))
-
-    def add(self, rows: Array, targets: Array) -> Sums:
-        """With these rows too."""
-        return Sums(
-            self.count + len(rows),
-            self.x + rows.sum(axis=0),
-            self.xx + rows.T @ rows,
-            self.y + targets.sum(),
-            self.xy + rows.T @ targets,
-        )
-
-    def solve(self) -> tuple[float, Array]:
-        """Intercept and weights for features as they are, penalised as if they were standardised."""
-        mean, target = self.x / self.count, self.y / self.count
-        covariance = self.xx / self.count - np.outer(mean, mean)
-        scale = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
-        normal = covariance / np.outer(scale, scale) + RIDGE / self.count * np.eye(len(mean))
-        weights = np.linalg.solve(normal, (self.xy / self.count - mean * target) / scale) / scale
-        return float(target - weights @ mean), weights
+    first: int  # shortest lead
+    last: int  # longest lead
+    intercept: float
+    weights: Array  # one per feature
+    errors: Array  # absolute, l/s, of later hours that the regression of the rehearsal had not seen
 
 
 @dataclass
-class State:
-    """What learning hands to the next learning."""
+class Lesson:
+    """All that was learned."""
 
-    sums: list[Sums]  # one per band
-    errors: list[Array]  # absolute, of hours not yet learned when predicted; one array per band, oldest first
-    tail: Hours  # the last hours learned from
+    bands: list[Learnt]
     usual: Learned
-    hours: int  # learned from, in all
+    hours: int  # measured hours that it was learned from
+    until: str  # the last of them, RFC 3339
 
 
-def learn(hours: Hours, parent: State | None) -> State:
-    """Learns from the hours that `parent` does not know yet. Raises ValueError when there is too little."""
-    grid, new = (hours, 0) if parent is None else continued(parent.tail, hours)
-    fresh = sum(value is not None for value in grid.values[new:])
-    if not fresh:
-        raise ValueError("None of the samples is newer than what the parent model has learned. Feed newer hours.")
-    usual = compare(grid, threshold=THRESHOLD, learned=None)
-    bands = rows_of_bands(grid, usual, new)
-    if parent is None:
-        sums = [Sums() for _ in BANDS]
-        errors = [rehearse(rows, lead) for rows, (_, lead) in zip(bands, BANDS, strict=True)]
-    else:
-        sums = parent.sums
-        errors = [
-            np.concatenate([old, misses(total, rows.x, rows.y)])[-KEPT:]
-            for old, total, rows in zip(parent.errors, sums, bands, strict=True)
-        ]
-    sums = [total.add(rows.x, rows.y) for total, rows in zip(sums, bands, strict=True)]
-    if sums[0].count < FEWEST or len(errors[0]) < FEWEST // 4:
+def learn(hours: Hours, tell: Tell = lambda first, last, error: None) -> Lesson:
+    """Learns from all these hours; tells of each band when it is done. Raises ValueError when there is too little."""
+    usual = compare(hours, threshold=THRESHOLD, learned=None)
+    measured = sum(value is not None for value in hours.values)
+    bands = []
+    for (first, last), rows in zip(BANDS, rows_of_bands(hours, usual), strict=True):
+        errors = rehearse(rows, last)
+        if len(rows.y) < FEWEST or len(errors) < FEWEST // 4:
+            break
+        bands.append(Learnt(first, last, *solve(rows.x, rows.y), errors))
+        tell(first, last, float(errors.mean()))
+    if not bands:
         raise ValueError(
-            f"There are {fresh} measured hours; about two weeks without long gaps are needed to learn. Feed more."
+            f"There are {measured} measured hours; about two weeks without long gaps are needed to learn. Feed more."
         )
-    return State(
-        sums=sums,
-        errors=errors,
-        tail=grid.last(TAIL),
-        usual=ordinary(grid, usual, parent.usual if parent else None),
-        hours=(parent.hours if parent else 0) + fresh,
-    )
+    return Lesson(bands, ordinary(hours, usual), measured, hours.time(len(hours) - 1).isoformat())
 
 
-def continued(tail: Hours, hours: Hours) -> tuple[Hours, int]:
-    """The known hours followed by those after them, with the index of the first new one."""
-    new = len(tail)
-    shift = round((hours.start - tail.start) / HOUR)
-    values = tail.values + [None] * max(0, shift + len(hours) - new)
-    for index, value in enumerate(hours.values):
-        if shift + index >= new:
-            values[shift + index] = value
-    return Hours(tail.start, values), new
+def solve(x: Array, y: Array) -> tuple[float, Array]:
+    """Intercept and weights of a ridge regression for features as they are, penalised as if they were standardised."""
+    mean, target = x.mean(axis=0), y.mean()
+    covariance = (x - mean).T @ (x - mean) / len(x)
+    scale = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
+    normal = covariance / np.outer(scale, scale) + RIDGE / len(x) * np.eye(len(mean))
+    weights = np.linalg.solve(normal, (x - mean).T @ (y - target) / len(x) / scale) / scale
+    return float(target - weights @ mean), weights
 
 
-def ordinary(hours: Hours, usual: Usual, parent: Learned | None) -> Learned:
+def ordinary(hours: Hours, usual: Usual) -> Learned:
     """Between which flows ordinary days lay, and how far single hours were from the expected flow."""
     values = [v for v, flag in zip(hours.values, usual.flags, strict=True) if v is not None and not flag]
     low, high = (float(bound) for bound in np.quantile(values, [0.005, 0.995]))
-    if parent is not None:
-        low, high = min(low, parent.low), max(high, parent.high)
     return Learned(low=low, high=high, scale=usual.scale)
 
 
@@ -131,8 +94,8 @@ class Rows:
     targets: Array  # rows; index of the hour predicted
 
 
-def rows_of_bands(hours: Hours, usual: Usual, new: int) -> list[Rows]:
-    """The rows of each band whose targets are known, not anomalous, and not before `new`."""
+def rows_of_bands(hours: Hours, usual: Usual) -> list[Rows]:
+    """The rows of each band whose targets are known and not anomalous."""
     filled, clock = bridge(hours, usual), rhythm(hours, len(hours))
     known = [value is not None and not flag for value, flag in zip(hours.values, usual.flags, strict=True)]
     origins = [
@@ -146,7 +109,7 @@ def rows_of_bands(hours: Hours, usual: Usual, new: int) -> list[Rows]:
             (origin, lead)
             for origin in origins
             if first == last or origin % STRIDE == 0
-            for lead in range(max(first, new - origin), min(last, len(known) - 1 - origin) + 1)
+            for lead in range(first, min(last, len(known) - 1 - origin) + 1)
             if known[origin + lead]
         ]
         x = [features(filled, clock, origin, lead) for origin, lead in pairs]
@@ -163,65 +126,29 @@ def rehearse(rows: Rows, lead: int) -> Array:
     first, last = int(rows.targets.min()), int(rows.targets.max())
     split = first + REHEARSED * (last - first)
     early, late = rows.targets < split, rows.targets >= split + lead
-    return misses(Sums().add(rows.x[early], rows.y[early]), rows.x[late], rows.y[late])[-KEPT:]
-
-
-def misses(sums: Sums, x: Array, y: Array) -> Array:
-    """Absolute errors of the regression on rows that it has not seen; none when it has seen too few."""
-    if sums.count < FEWEST or not len(y):
+    if early.sum() < FEWEST or not late.any():
         return np.zeros(0)
-    intercept, weights = sums.solve()
-    return np.abs(y - intercept - x @ weights)
+    intercept, weights = solve(rows.x[early], rows.y[early])
+    return np.abs(rows.y[late] - intercept - rows.x[late] @ weights)[-KEPT:]
 
 
-def save(state: State, folder: Path) -> None:
-    """Writes `model.json`, which executing reads, and `state.npz`, which the next learning reads."""
-    bands = []
-    for (first, last), sums, errors in zip(BANDS, state.sums, state.errors, strict=True):
-        if sums.count < FEWEST or len(errors) < FEWEST // 4:
-            break
-        intercept, weights = sums.solve()
-        widths = {str(level): half_width(errors.tolist(), level) for level in LEVELS}
-        bands.append(
-            {"first": first, "last": last, "intercept": intercept, "weights": weights.tolist(), "widths": widths}
-        )
+def save(lesson: Lesson, folder: Path) -> None:
+    """Writes `model.json`, which executing reads."""
+    bands = [
+        {
+            "first": band.first,
+            "last": band.last,
+            "intercept": band.intercept,
+            "weights": band.weights.tolist(),
+            "widths": {str(level): half_width(band.errors.tolist(), level) for level in LEVELS},
+        }
+        for band in lesson.bands
+    ]
     content = {
         "bands": bands,
         "features": FEATURES,
-        "usual": asdict(state.usual),
-        "hours": state.hours,
-        "until": state.tail.time(len(state.tail) - 1).isoformat(),
+        "usual": asdict(lesson.usual),
+        "hours": lesson.hours,
+        "until": lesson.until,
     }
     (folder / "model.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    np.savez(
-        folder / "state.npz",
-        count=np.array([sums.count for sums in state.sums]),
-        x=np.array([sums.x for sums in state.sums]),
-        xx=np.array([sums.xx for sums in state.sums]),
-        y=np.array([sums.y for sums in state.sums]),
-        xy=np.array([sums.xy for sums in state.sums]),
-        errors=np.concatenate(state.errors),
-        kept=np.array([len(errors) for errors in state.errors]),
-        tail=np.array([np.nan if value is None else value for value in state.tail.values]),
-        tail_start=np.array(state.tail.start.timestamp()),
-        usual=np.array([state.usual.low, state.usual.high, state.usual.scale]),
-        hours=np.array(state.hours),
-    )
-
-
-def restore(folder: Path) -> State:
-    """What `save` wrote."""
-    with np.load(folder / "state.npz", allow_pickle=False) as content:
-        stored = {name: content[name] for name in content.files}
-    parts = zip(stored["count"], stored["x"], stored["xx"], stored["y"], stored["xy"], strict=True)
-    low, high, scale = (float(value) for value in stored["usual"])
-    return State(
-        sums=[Sums(float(count), x, xx, float(y), xy) for count, x, xx, y, xy in parts],
-        errors=np.split(stored["errors"], np.cumsum(stored["kept"])[:-1]),
-        tail=Hours(
-            datetime.fromtimestamp(float(stored["tail_start"]), UTC),
-            [None if np.isnan(value) else float(value) for value in stored["tail"]],
-        ),
-        usual=Learned(low, high, scale),
-        hours=int(stored["hours"]),
-    )

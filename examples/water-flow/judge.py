@@ -19,10 +19,13 @@ MOST = 500  # forecasts; from longer data they are taken at equal distances
 
 @dataclass(frozen=True)
 class Judgement:
-    """Errors in l/s over all forecasts and their 24 hours, without anomalous hours unless said."""
+    """Errors in l/s. Each hour was forecast up to 24 times, from the hours before it; its error is the mean of these.
+
+    `mae` is the mean of `scores`, so that each hour counts once. Anomalous hours are left out unless said.
+    """
 
     metrics: dict[str, float]
-    scores: list[float]  # mean absolute error of each ordinary hour after the second day, in order of time
+    scores: list[float]  # error of each ordinary hour after the second day, in order of time
 
 
 def judge(
@@ -31,7 +34,7 @@ def judge(
     """Forecasts 24 hours again and again. Raises ValueError when there are too few hours to judge."""
     ordinary = compare(hours, threshold=threshold, learned=None).flags
     errors: dict[int, list[float]] = defaultdict(list)  # by hour predicted
-    naive_errors: list[float] = []
+    naive_errors: dict[int, list[float]] = defaultdict(list)
     all_errors: list[float] = []
     inside = 0
     widths: list[float] = []
@@ -54,7 +57,7 @@ def judge(
             if ordinary[end + lead - 1]:
                 continue
             errors[end + lead - 1].append(error)
-            naive_errors.append(abs(value - seasonal_naive(filled, len(filled) - 1, lead)))
+            naive_errors[end + lead - 1].append(abs(value - seasonal_naive(filled, len(filled) - 1, lead)))
             inside += forecast.lower[lead - 1] <= value <= forecast.upper[lead - 1]
             widths.append(forecast.upper[lead - 1] - forecast.lower[lead - 1])
     flat = [error for hour in errors.values() for error in hour]
@@ -63,7 +66,8 @@ def judge(
             f"{len(hours)} hours are too few to judge a forecast: "
             "two days of history and an ordinary hour after them are needed."
         )
-    mae, naive = mean(flat), mean(naive_errors)
+    scores = [mean(errors[hour]) for hour in sorted(errors)]
+    mae, naive = mean(scores), mean([mean(hour) for hour in naive_errors.values()])
     return Judgement(
         metrics={
             "mae": mae,
@@ -75,7 +79,7 @@ def judge(
             "width": mean(widths),
             "forecasts": float(len(flat)),
         },
-        scores=[mean(errors[hour]) for hour in sorted(errors)],
+        scores=scores,
     )
 
 

@@ -1,8 +1,8 @@
-"""Make samples: cuts the example inputs in samples/ out of the series that the package river ships.
+"""Make samples: cuts samples/ and feed/ out of the series that the package river ships.
 
-uv run --no-project --with river==0.26.1 python make_samples.py            writes samples/*.json
+uv run --no-project --with river==0.26.1 python make_samples.py            writes samples/*.json and feed/*.jsonl
 uv run --no-project --with river==0.26.1 python make_samples.py --check    tells whether they are up to date
-uv run --no-project --with river==0.26.1 python make_samples.py --feed hours.jsonl    all hours, to learn from
+uv run --no-project --with river==0.26.1 python make_samples.py --feed hours.jsonl    all hours in one file
 """
 
 import argparse
@@ -19,6 +19,7 @@ from usual import THRESHOLD
 from ovd import Context, Series
 
 SAMPLES = Path(__file__).parent / "samples"
+FEED = Path(__file__).parent / "feed"
 CREDIT = (
     "WaterFlow: hourly flow through a pipeline branch, donated by Tecnojest s.r.l. (www.invidea.it, Italy), "
     "from river.datasets in river 0.26.1, https://github.com/online-ml/river"
@@ -30,6 +31,15 @@ CUTS = {
     "gaps": ("Long gaps and a fall in April", "2022-04-16T00:00", "2022-04-28T12:00", {"level": 80}),
     "two-days": ("Just two days", "2022-05-06T00:00", "2022-05-07T23:00", {"horizon": 12}),
 }  # name: title, first and last hour on the clock of the data, other inputs
+DELIVERIES = {
+    "1-march": ("2022-03-20", "2022-04-03"),
+    "2-april": ("2022-04-03", "2022-04-17"),
+    "3-april-spare-meter": ("2022-04-17", "2022-05-01"),
+    "3-april": ("2022-04-17", "2022-05-01"),
+    "4-may-not-fed": ("2022-05-01", "9999"),
+}  # name: first day and the day after the last, on the clock of the data
+SPARE_UNTIL = "2022-04-22"  # made up: until then a spare meter counted, in steps of 5 l/s
+STEP = 5.0  # l/s
 
 
 def read() -> list[tuple[str, float]]:
@@ -65,6 +75,20 @@ def expected(cut: list[tuple[str, float]], others: dict[str, int]) -> dict[str, 
     return {**lines, "anomalies": {"columns": answer.anomalies.columns, "rows": answer.anomalies.rows}}
 
 
+def delivery(name: str, hours: list[tuple[str, float]]) -> str:
+    """The text of one file in feed/: JSON Lines for the intake."""
+    first, end = DELIVERIES[name]
+    cut = [(time, flow) for time, flow in hours if first <= time < end]
+    if name.endswith("spare-meter"):
+        cut = [(time, STEP * round(flow / STEP) if time < SPARE_UNTIL else flow) for time, flow in cut]
+    return lines(cut)
+
+
+def lines(hours: list[tuple[str, float]]) -> str:
+    """JSON Lines, one sample for each hour."""
+    return "".join(json.dumps({"time": time, "flow": flow}) + "\n" for time, flow in hours)
+
+
 def main() -> int:
     """Writes or checks the samples, or writes the hours to learn from."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -76,18 +100,18 @@ def main() -> int:
     hours = read()
     if asked.feed:
         chosen = [(time, flow) for time, flow in hours if asked.since <= time < asked.before]
-        lines = [json.dumps({"time": time, "flow": flow}) + "\n" for time, flow in chosen]
-        Path(asked.feed).write_text("".join(lines), encoding="utf-8")
-        print(f"{len(lines)} hours written to {asked.feed}")
+        Path(asked.feed).write_text(lines(chosen), encoding="utf-8")
+        print(f"{len(chosen)} hours written to {asked.feed}")
         return 0
+    files = {SAMPLES / f"{name}.json": sample(name, hours) for name in CUTS}
+    files |= {FEED / f"{name}.jsonl": delivery(name, hours) for name in DELIVERIES}
     stale = []
-    SAMPLES.mkdir(exist_ok=True)
-    for name in CUTS:
-        path, text = SAMPLES / f"{name}.json", sample(name, hours)
+    for path, text in files.items():
         if asked.check:
             if not path.exists() or path.read_text(encoding="utf-8") != text:
                 stale.append(path.name)
         else:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"{path.name}: {len(text) // 1024} KiB")
     if stale:

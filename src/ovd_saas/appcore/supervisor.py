@@ -62,23 +62,26 @@ class AppCore:
             reins.stop()
 
 
+EVENT = "the runner told of a process"  # no notice of the database, but heard like one
+
+
 class Reins:
-    """The loops of a leading AppCore, and which notice nudges which."""
+    """The loops of a leading AppCore. Each says which notices (`store/notices.py`) are for it."""
 
     def __init__(self, engine: Engine, database_url: str) -> None:
-        watching = Watching(engine, self.nudge_living)
+        watching = Watching(engine, lambda: self.nudge(EVENT))
         building = Building(engine)
+        living = Living(engine, watching.runner)
         self._engine = engine
         self._watching = watching
-        self._living = Loop("living", Living(engine, watching.runner).tick, period_seconds=1.0)
-        self._builders = [Loop(f"building-{n}", building.tick, period_seconds=5.0) for n in range(BUILDERS)]
         self._dispatching = Dispatching(database_url)
-        others = [
+        self._loops = [
+            Loop("living", living.tick, period_seconds=1.0, hears=("queue", "application", "processes", EVENT)),
+            *(Loop(f"building-{n}", building.tick, period_seconds=5.0, hears=("release",)) for n in range(BUILDERS)),
             Loop("reaping", reaping.tick, period_seconds=1.0),
             Loop("sweeping", sweeping.tick, period_seconds=60.0),
             Loop("seeing the runner", watching.note_alive, period_seconds=5.0),
         ]
-        self._loops = [self._living, *self._builders, *others]
 
     def start(self) -> None:
         self._watch = self._engine.watch(self._watching.on_event)
@@ -95,14 +98,10 @@ class Reins:
             loop.join(2.0)
 
     def nudge(self, about: str) -> None:
-        if about in ("queue", "application", "processes"):
-            self._living.nudge()
-        elif about == "release":
-            for builder in self._builders:
-                builder.nudge()
-
-    def nudge_living(self) -> None:
-        self._living.nudge()
+        """The loops that this is for tick soon."""
+        for loop in self._loops:
+            if about in loop.hears:
+                loop.nudge()
 
     def nudge_all(self) -> None:
         for loop in self._loops:

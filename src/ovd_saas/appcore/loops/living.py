@@ -10,8 +10,8 @@ import structlog
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
-from ovd_saas.appcore import processes, releases
-from ovd_saas.domain import actions, executions, health, service
+from ovd_saas.appcore import learning_runs, processes, releases
+from ovd_saas.domain import actions, executions, health, learning, service
 from ovd_saas.domain.plan import next_event, plan
 from ovd_saas.engines import base
 from ovd_saas.engines.base import Engine
@@ -81,6 +81,8 @@ class Living:
             case actions.ForgetProcess(process=id_, reason=reason):
                 processes.end(process_id=UUID(id_), reason=reason, now=now)
                 return True
+            case actions.Move(region=actions.LEARNING, event=learning.CANCEL, reason=reason):
+                return learning_runs.cancel_open(application=application, by="appcore", reason=reason, now=now)
             case actions.Move(region=region, event=event, reason=reason):
                 return self._move(application, region, event, reason, now)
             case actions.FailQueued(code=code, reason=reason):

@@ -1,7 +1,7 @@
 """A loop: ticks in a thread of its own, soon after a nudge, and at least once a period. Floor 2."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 from django.db import close_old_connections, connections
@@ -14,8 +14,11 @@ GAP_SECONDS = 0.01  # between ticks, so that a flood of nudges costs little
 class Loop:
     """`tick()` does one small thing and returns True if there may be more."""
 
-    def __init__(self, name: str, tick: Callable[[], bool], *, period_seconds: float) -> None:
+    def __init__(
+        self, name: str, tick: Callable[[], bool], *, period_seconds: float, hears: Collection[str] = ()
+    ) -> None:
         self.name = name
+        self.hears = hears  # what notices are about that nudge it
         self._tick = tick
         self._period = period_seconds
         self._nudged = threading.Event()

@@ -1,0 +1,252 @@
+"""Learning processes: a process that learns or evaluates, from its start to its end, seen by whoever waits for it.
+Floor 2."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from django.utils import timezone
+
+from ovd_saas.appcore import processes
+from ovd_saas.appcore.dispatch_run import printable
+from ovd_saas.appcore.snapshots import Line
+from ovd_saas.appcore.task_line import Event, LineLost, TaskLine
+from ovd_saas.domain import gate
+from ovd_saas.domain import processes as processing
+from ovd_saas.engines import base
+from ovd_saas.engines.base import Engine
+from ovd_saas.files import Missing, Stored
+from ovd_saas.files import store as files
+from ovd_saas.store.records import Application, LearningRun, ModelVersion, Process, Release, Runner
+
+log = structlog.get_logger()
+
+SLACK_SECONDS = 20.0  # beyond the time limit, for a process that does not end by itself
+END_SECONDS = 2.0  # how long the runner may take to say why a process ended
+LIMITS = {"memory_mb": 512, "cpus": 1, "disk_mb": 256}
+OURS = ("runner went away", "stopped as asked", "had not renewed its lease")  # ends that are no fault of the author's
+
+
+class Over(Exception):
+    """Nobody wants the result any more, or the platform stops."""
+
+
+class Lost(Exception):
+    """The process ended without a result; the text says why."""
+
+    def __init__(self, message: str, *, counts: bool) -> None:
+        super().__init__(message)
+        self.counts = counts  # False: it was the platform's fault
+
+
+class Failed(Exception):
+    """The author's code failed, or broke a limit."""
+
+    def __init__(self, code: str, message: str, traceback: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.traceback = traceback
+
+
+class LearningProcess:
+    """A task process and the line to it. `look` is called about once a second while it waits; it may raise Over."""
+
+    def __init__(self, engine: Engine, row: Process, *, look: Callable[[], None]) -> None:
+        self._engine = engine
+        self.id: UUID = row.pk
+        self._task = f"{row.kind}-{row.pk}"
+        try:
+            self.line = TaskLine(row.address, self._task, beat=look)
+        except LineLost as lost:
+            raise self._why(lost) from None
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        engine: Engine,
+        runner: Runner,
+        application: Application,
+        release: Release,
+        model: ModelVersion | None,
+        run: LearningRun | None,
+        kind: str,
+        look: Callable[[], None] = lambda: None,
+    ) -> "LearningProcess":
+        """A new process of a release that was set up with a model. Raises Lost, Failed, Over."""
+        try:
+            row = processes.start_task(
+                engine=engine, application=application, release=release, model=model, run=run, kind=kind,
+                runner=runner, limits=limits(release), now=timezone.now(),
+            )  # fmt: skip
+        except base.RunnerDown as error:
+            raise Lost(str(error), counts=False) from None
+        except (base.EngineError, Missing) as error:
+            raise Lost(f"Its process could not be started: {error}", counts=True) from None
+        if row is None:
+            raise Over
+        if row.state == processing.ENDED:
+            raise Lost(row.end_reason, counts=True)
+        return cls(engine, row, look=look)
+
+    def wake(self) -> None:
+        """Have `events` return now; from any thread."""
+        self.line.wake()
+
+    def put_samples(self, key: str, lines: Iterable[Line], *, limit_mb: float) -> dict[str, str]:
+        """Send samples, and the files that they name; under which key each digest is. Raises Lost, Failed."""
+        named: dict[str, str] = {}
+        try:
+            size = self.line.put(key, _noting(lines, named))
+            if size > limit_mb * (1 << 20):
+                raise Failed(
+                    "disk", f"The samples have {size >> 20} MB; its limit is {limit_mb:g} MB. Raise learn.disk_mb."
+                )
+            for number, digest in enumerate(sorted(named)):
+                named[digest] = f"sample-{number}"
+                self.line.put(named[digest], files.chunks(digest))
+        except LineLost as lost:
+            raise self._why(lost) from None
+        return named
+
+    def put(self, key: str, digest: str) -> str:
+        """Send a file of the file store. Raises Lost, Failed."""
+        try:
+            self.line.put(key, files.chunks(digest))
+        except LineLost as lost:
+            raise self._why(lost) from None
+        return key
+
+    def ask(self, kind: str, **values: Any) -> None:
+        """Raises Lost, Failed."""
+        try:
+            self.line.ask(kind, **values)
+        except LineLost as lost:
+            raise self._why(lost) from None
+
+    def events(self, seconds: float) -> Iterator[Event]:
+        """What it told, as soon as there is something. Raises Lost, Failed."""
+        try:
+            yield from self.line.events(seconds)
+        except LineLost as lost:
+            raise self._why(lost) from None
+
+    def fetch(self, file: Any) -> Stored:
+        """A file of the process, durable. Raises Lost, Failed."""
+        try:
+            return self.line.fetch(str(file))
+        except LineLost as lost:
+            raise self._why(lost) from None
+
+    def end(self) -> None:
+        """Hang up, and have it stopped."""
+        self.line.close()
+        stop(self._engine, self.id)
+
+    def _why(self, lost: LineLost) -> Exception:
+        """What the runner says of a process that hung up."""
+        until = time.monotonic() + END_SECONDS
+        while True:
+            row = Process.objects.filter(pk=self.id).values_list("state", "end_reason").first()
+            if row is None or row[0] == processing.ENDED:
+                break
+            if time.monotonic() > until:
+                return Lost(str(lost), counts=True)
+            time.sleep(0.02)
+        reason = row[1] if row is not None else str(lost)
+        if " limit of " in reason:
+            return Failed("limit", f"Its process was {reason}.")
+        return Lost(f"Its process is gone: {reason}", counts=not any(words in reason for words in OURS))
+
+
+def stop(engine: Engine, process_id: UUID) -> None:
+    """Afterwards the runner ends it, if it lives."""
+    try:
+        engine.stop(str(process_id), 1.0)
+    except base.EngineError as error:
+        log.info("a task process could not be stopped", process=str(process_id), error=str(error))
+
+
+def assess(
+    *,
+    engine: Engine,
+    runner: Runner,
+    application: Application,
+    release: Release,
+    model: ModelVersion | None,
+    lines: Iterable[Line],
+    samples: int | None = None,
+    seed: int = 0,
+    run: LearningRun | None = None,
+    look: Callable[[], None] = lambda: None,
+    on_start: Callable[[LearningProcess], None] = lambda process: None,
+    on_progress: Callable[[Mapping[str, Any]], None] = lambda body: None,
+) -> gate.Assessment:
+    """How good this version is on these samples, evaluated in a process of its own. `samples` is how many they are, if
+    that is known. Raises Lost, Failed, Over."""
+    timeout = float(release.manifest["learn"]["timeout"])
+    process = LearningProcess.start(
+        engine=engine, runner=runner, application=application, release=release, model=model, run=run,
+        kind="evaluate", look=look,
+    )  # fmt: skip
+    try:
+        on_start(process)
+        named = process.put_samples("holdout", lines, limit_mb=limits(release)["disk_mb"])
+        process.ask("evaluate", holdout="holdout", files=named, seed=seed, timeout=timeout)
+        process.ask("follow", after=0)
+        until = time.monotonic() + timeout + SLACK_SECONDS
+        while True:
+            for event in process.events(1.0):
+                if event.kind == "failed":
+                    raise failed(event)
+                if event.kind == "progress":
+                    on_progress(event.body)
+                if event.kind == "done":
+                    return _assessment(process, event.body, samples)
+            look()
+            if time.monotonic() > until:
+                raise Failed("timeout", f"It took longer than its time limit of {timeout:g} s.")
+    finally:
+        process.end()
+
+
+def failed(event: Event) -> Failed:
+    """What the process told of its failure."""
+    body = event.body
+    return Failed(
+        printable(body.get("code", "exception")), printable(body.get("message", "It failed.")),
+        printable(body.get("traceback") or ""),
+    )  # fmt: skip
+
+
+def limits(release: Release) -> dict[str, Any]:
+    """What a process of this release may use while it learns: as [learn] says, else as [resources]."""
+    resources, learn = release.manifest.get("resources", {}), release.manifest.get("learn") or {}
+    return {name: learn.get(name) or resources.get(name) or usual for name, usual in LIMITS.items()}
+
+
+def _assessment(process: LearningProcess, body: Mapping[str, Any], samples: int | None) -> gate.Assessment:
+    scores = None
+    if body.get("scores"):
+        try:
+            scores = orjson.loads(b"".join(process.line.pieces(str(body["scores"]))))
+        except (LineLost, orjson.JSONDecodeError) as error:
+            raise Lost(f"Its scores did not arrive: {error}", counts=True) from None
+    broken = [str(one.get("name")) for one in body.get("samples") or [] if one.get("status") == "failed"]
+    return gate.Assessment(
+        metrics=dict(body.get("metrics") or {}), scores=scores, execution_seconds=body.get("execution_seconds"),
+        failed_samples=tuple(broken), samples=samples,
+    )  # fmt: skip
+
+
+def _noting(lines: Iterable[Line], named: dict[str, str]) -> Iterator[bytes]:
+    """The lines with their ends; the digests of the files that samples name are noted on the way."""
+    for line in lines:
+        if b'"digest"' in line.text:
+            for value in orjson.loads(line.text).values():
+                if isinstance(value, dict) and isinstance(value.get("digest"), str):
+                    named[value["digest"]] = ""
+        yield line.text + b"\n"

@@ -1,0 +1,131 @@
+"""Learning: begin the runs that are due, and have somebody attend each one that is under way. Floor 2."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+import structlog
+from django.db import connections
+from django.utils import timezone
+
+from ovd_saas.appcore import learning_process, learning_runs
+from ovd_saas.appcore.attendance import Attendance
+from ovd_saas.domain import executions, learning
+from ovd_saas.domain import learning_runs as states
+from ovd_saas.domain import processes as processing
+from ovd_saas.engines.base import Engine
+from ovd_saas.store.notices import notify
+from ovd_saas.store.records import Execution, LearningRun, Process, Runner
+
+log = structlog.get_logger()
+
+PAUSE_SECONDS = 5.0  # before a run is attended again after something that nobody foresaw
+STOP_SECONDS = 2.0
+UNDER_WAY = (states.RUNNING, states.EVALUATING)
+
+
+class Learning:
+    """One tick looks at all open runs. At most `most` learn or evaluate at once (default: one a processor)."""
+
+    def __init__(self, engine: Engine, runner: Callable[[], Runner | None], *, most: int | None = None) -> None:
+        self._engine = engine
+        self._runner = runner  # the machine to learn on; None while none is up
+        self._most = most or os.cpu_count() or 1
+        self._attended: dict[UUID, Attendance] = {}
+        self._seen: dict[UUID, tuple[str, str]] = {}  # what each attendance knows of its run and region
+        self._not_before: dict[UUID, float] = {}  # time.monotonic()
+        self._lock = threading.Lock()
+
+    def tick(self) -> bool:
+        runner = self._runner()
+        rows = LearningRun.objects.filter(status__in=states.OPEN)
+        open_ = list(rows.select_related("application__organisation", "application__release").order_by("created_at"))
+        self._poke(open_)
+        if runner is None:
+            return False
+        self._stop_strays()
+        for run in open_:
+            if run.status in UNDER_WAY:
+                self._take_over(run, runner)
+            elif self._may_begin(run):
+                self._begin(run, runner)
+        return False
+
+    def stop(self) -> None:
+        """Afterwards nobody attends; the processes learn on, and the next AppCore finds them."""
+        with self._lock:
+            attended = list(self._attended.values())
+        for attendance in attended:
+            attendance.stop()
+        until = time.monotonic() + STOP_SECONDS
+        while self._attended and time.monotonic() < until:
+            time.sleep(0.01)
+
+    def _poke(self, open_: list[LearningRun]) -> None:
+        """Whoever attends a run that changed looks at it now."""
+        now = {run.pk: (run.status, run.application.learning) for run in open_}
+        with self._lock:
+            for id_, attendance in self._attended.items():
+                if now.get(id_) != self._seen.get(id_):
+                    self._seen[id_] = now.get(id_, ("", ""))
+                    attendance.poke()
+
+    def _stop_strays(self) -> None:
+        """Processes whose run needs them no more."""
+        rows = Process.objects.exclude(kind="serve").exclude(state=processing.ENDED)
+        for process in rows.exclude(run__status__in=UNDER_WAY).exclude(run=None):
+            learning_process.stop(self._engine, process.pk)
+
+    def _take_over(self, run: LearningRun, runner: Runner) -> None:
+        is_swapping = run.candidate_id is not None and run.candidate_id == run.application.upcoming_model_id
+        if run.pk in self._attended or is_swapping or self._not_before.get(run.pk, 0) > time.monotonic():
+            return
+        self._attend(learning_runs.take_lease(run.pk, now=timezone.now()), runner, is_taken_over=True)
+
+    def _may_begin(self, run: LearningRun) -> bool:
+        application, now = run.application, timezone.now()
+        if application.release is None or run.pk in self._attended or len(self._attended) >= self._most:
+            return False
+        if run.retry_at is not None and run.retry_at > now:
+            return False
+        on_wake = (application.release.manifest.get("learn") or {}).get("on_wake", learning.TOGETHER)
+        if learning.why_not_begin(status=application.status, service=application.service, on_wake=on_wake):
+            return False
+        waiting = Execution.objects.filter(application=application, status=executions.QUEUED)
+        return on_wake == learning.TOGETHER or not waiting.exists()
+
+    def _begin(self, run: LearningRun, runner: Runner) -> None:
+        begun = learning_runs.begin(run, application=run.application, now=timezone.now())
+        if begun is not None:
+            self._attend(begun, runner)
+
+    def _attend(self, run: LearningRun, runner: Runner, *, is_taken_over: bool = False) -> None:
+        attendance = Attendance(run, engine=self._engine, runner=runner, is_taken_over=is_taken_over)
+        with self._lock:
+            self._attended[run.pk] = attendance
+            self._seen[run.pk] = (run.status, run.application.learning)
+        threading.Thread(target=self._see_through, args=(attendance,), name=f"run {run.number}", daemon=True).start()
+
+    def _see_through(self, attendance: Attendance) -> None:
+        try:
+            attendance.run()
+        except Exception:
+            log.exception("a learning run could not be attended", run=str(attendance.run_id))
+            self._not_before[attendance.run_id] = time.monotonic() + PAUSE_SECONDS
+        finally:
+            with self._lock:
+                del self._attended[attendance.run_id]
+                self._seen.pop(attendance.run_id, None)
+            self._tell(attendance.run_id)
+
+    def _tell(self, run_id: UUID) -> None:
+        """There is room again, and this run may need somebody else."""
+        try:
+            for application_id in LearningRun.objects.filter(pk=run_id).values_list("application_id", flat=True):
+                notify("learning", application=application_id, run=run_id)
+        except Exception as error:
+            log.info("nobody was told of the end of an attendance", error=str(error))  # the next tick finds it
+        finally:
+            connections.close_all()

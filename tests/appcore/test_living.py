@@ -240,7 +240,7 @@ def test_nothing_starts_for_an_application_that_was_suspended_a_moment_ago(core:
     runner = core.watching.runner()
     assert runner and seen.release
     started = processes.start(
-        engine=core.runner.engine, application=seen, release=seen.release, runner=runner, now=timezone.now()
+        engine=core.runner.engine, application=seen, release=seen.release, model=None, runner=runner, now=timezone.now()
     )
     assert started is None and not Process.objects.exists()
 

@@ -1,38 +1,42 @@
 """Processes: start, drain, and take note of what the runner tells. Floor 2: may use store, files, engines, domain."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID, uuid4
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 
-from ovd_saas.appcore import releases
+from ovd_saas.appcore import editions, failed_starts, models, releases, supplies
+from ovd_saas.domain import learning_runs, service, status
 from ovd_saas.domain import processes as states
-from ovd_saas.domain import service, status
-from ovd_saas.domain.plan import retry_delay
 from ovd_saas.engines import base
 from ovd_saas.engines.base import Engine
-from ovd_saas.files import store as files
+from ovd_saas.files import Missing
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
-from ovd_saas.store.records import Application, Process, Release, Runner
+from ovd_saas.store.records import Application, LearningRun, ModelVersion, Process, Release, Runner
 
 log = structlog.get_logger()
-CHUNK = 1 << 20  # bytes
-MOST_TRIES = 3  # of a release that is to take over; then it is dropped
 DRAIN_SECONDS = 30.0  # beyond the longest execution, then the process is killed
 
 
 def start(
-    *, engine: Engine, application: Application, release: Release, runner: Runner, now: datetime
+    *,
+    engine: Engine,
+    application: Application,
+    release: Release,
+    model: ModelVersion | None,
+    runner: Runner,
+    now: datetime,
 ) -> Process | None:
-    """Afterwards a row says `starting`, and the runner starts it, or the row says why it ended.
+    """Afterwards a row says `starting`, and the runner starts a serving process, or the row says why it ended.
 
     None when the application may not be served any more: somebody suspended it a moment ago.
-    Raises engines.base.NotPrepared and RunnerDown.
+    Raises engines.base.NotPrepared, NoModel and RunnerDown.
     """
-    process = _row(application, release, runner, now)
+    process = _row(application, release, model, runner, now)
     if process is None:
         return None
     resources = release.manifest.get("resources", {})
@@ -41,30 +45,84 @@ def start(
             process=str(process.pk),
             release=release.digest,
             environment=release.environment,
+            model=model.digest if model else None,
             concurrency=process.concurrency,
             memory_mb=int(resources.get("memory_mb", 512)),
             cpus=float(resources.get("cpus", 1)),
             disk_mb=int(resources.get("disk_mb", 256)),
         )
+    except (base.NotPrepared, base.NoModel):
+        process.delete()  # it never was
+        raise
     except base.RunnerDown as error:
         end(process_id=process.pk, reason=str(error), now=now, counts=False)
-        raise
-    except base.NotPrepared:
-        end(process_id=process.pk, reason="Its release is prepared on this machine first.", now=now, counts=False)
         raise
     except base.EngineError as error:
         end(process_id=process.pk, reason=str(error), now=now)
     else:
-        address = {"pid": started.pid, "address": started.address}
-        if not Process.objects.filter(pk=process.pk).exclude(state=states.ENDED).update(**address):
-            engine.stop(str(process.pk), 0)
-        notify("processes", application=application.pk)
+        _note_address(engine, process, started)
     process.refresh_from_db()
     return process
 
 
+def start_task(
+    *,
+    engine: Engine,
+    application: Application,
+    release: Release,
+    model: ModelVersion | None,
+    run: LearningRun | None,
+    kind: str,
+    runner: Runner,
+    limits: Mapping[str, float],
+    now: datetime,
+) -> Process | None:
+    """Afterwards a row says `starting`, and the runner starts a process that does one task, set up with the model.
+
+    `kind` is `learn` or `evaluate`, `limits` has memory_mb, cpus and disk_mb, and may have start_seconds. What the
+    machine lacks is brought to it first, which may take minutes. None when the run is not open any more.
+    Raises engines.base.EngineError, files.Missing; then the row has ended, with the reason.
+    """
+    process = _task_row(application, release, model, run, kind, runner, now)
+    if process is None:
+        return None
+    try:
+        started = supplies.supplied(
+            lambda: engine.start(
+                process=str(process.pk),
+                release=release.digest,
+                environment=release.environment,
+                model=model.digest if model else None,
+                task=True,
+                memory_mb=int(limits["memory_mb"]),
+                cpus=float(limits["cpus"]),
+                disk_mb=int(limits["disk_mb"]),
+                start_seconds=limits.get("start_seconds"),
+            ),
+            engine=engine,
+            release=release,
+            model=model,
+        )
+    except (base.EngineError, Missing) as error:
+        end(process_id=process.pk, reason=str(error), now=now)
+        raise
+    _note_address(engine, process, started)
+    process.refresh_from_db()
+    return process
+
+
+def _note_address(engine: Engine, process: Process, started: base.Started) -> None:
+    """Where it is; one whose row has ended meanwhile is not wanted any more."""
+    address = {"pid": started.pid, "address": started.address}
+    if not Process.objects.filter(pk=process.pk).exclude(state=states.ENDED).update(**address):
+        engine.stop(str(process.pk), 0)
+    notify("processes", application=process.application_id)
+
+
 @transaction.atomic
-def _row(application: Application, release: Release, runner: Runner, now: datetime) -> Process | None:
+def _row(
+    application: Application, release: Release, model: ModelVersion | None, runner: Runner, now: datetime
+) -> Process | None:
     """The row of a process that is about to start, made while nobody can suspend its application."""
     served = Application.objects.select_for_update().filter(
         pk=application.pk, status=status.ENABLED, service__in=(service.WAKING, service.AWAKE)
@@ -73,86 +131,119 @@ def _row(application: Application, release: Release, runner: Runner, now: dateti
         return None
     concurrency = int(release.manifest.get("execute", {}).get("concurrency", 1))
     return Process.objects.create(
-        id=uuid4(), application=application, release=release, runner=runner, concurrency=concurrency, started_at=now
-    )
+        id=uuid4(), application=application, release=release, model=model, runner=runner, concurrency=concurrency,
+        started_at=now,
+    )  # fmt: skip
 
 
-def prepare_again(*, engine: Engine, release: Release) -> None:
-    """Afterwards the runner can start the release; for a machine that lost, or never had, its files."""
-    engine.prepare(release.digest, archive(release.digest), lambda text: None)
-
-
-def archive(digest: str) -> Iterator[bytes]:
-    """The bytes of a release's archive, in chunks."""
-    with files.open(digest) as file:
-        while chunk := file.read(CHUNK):
-            yield chunk
+@transaction.atomic
+def _task_row(
+    application: Application,
+    release: Release,
+    model: ModelVersion | None,
+    run: LearningRun | None,
+    kind: str,
+    runner: Runner,
+    now: datetime,
+) -> Process | None:
+    """The row of a task process that is about to start, made while nobody can end its run."""
+    if run is not None:
+        still = LearningRun.objects.select_for_update().filter(pk=run.pk, status__in=learning_runs.OPEN)
+        if not still.exists():
+            return None
+    Application.objects.select_for_update().get(pk=application.pk)
+    return Process.objects.create(
+        id=uuid4(), application=application, release=release, model=model, runner=runner, kind=kind, run=run,
+        started_at=now,
+    )  # fmt: skip
 
 
 def drain(*, engine: Engine, process_id: UUID, reason: str, now: datetime) -> None:
-    """Afterwards it takes no more, finishes what it runs, and ends."""
+    """Afterwards it takes no more, finishes what it runs, and ends. The only process that can serve an awake
+    application goes on: it became the current one a moment ago."""
+    if not _begin_to_drain(process_id, reason, now):
+        return
+    process = Process.objects.select_related("release").get(pk=process_id)
+    execute = process.release.manifest.get("execute") or {}
+    longest = float(execute.get("timeout") or 0) if process.kind == Process.SERVE else 0.0
+    engine.stop(str(process_id), longest + DRAIN_SECONDS)
+
+
+@transaction.atomic
+def _begin_to_drain(process_id: UUID, reason: str, now: datetime) -> bool:
+    process = Process.objects.get(pk=process_id)
+    if process.kind == Process.SERVE and process.state == states.READY:
+        application = editions.locked(process.application_id)
+        is_current = (process.release_id, process.model_id) == (application.release_id, application.model_id)
+        if is_current and application.service == service.AWAKE and not _others(process).exists():
+            return False
     transitions.process(process_id, states.DRAIN, now=now, end_reason=reason)
-    execute = Process.objects.values_list("release__manifest__execute", flat=True).get(pk=process_id) or {}
-    engine.stop(str(process_id), float(execute.get("timeout") or 0) + DRAIN_SECONDS)
+    return True
+
+
+def _others(process: Process) -> QuerySet[Process]:
+    """Further processes that serve the same edition."""
+    same = Process.objects.filter(
+        application=process.application_id, release=process.release_id, model=process.model_id
+    )
+    return same.filter(kind=Process.SERVE, state=states.READY, condemned="").exclude(pk=process.pk)
 
 
 @transaction.atomic
 def answer(*, process_id: UUID, now: datetime) -> None:
     """The process is ready: take note, once. Its application starts, so earlier failures no longer count.
 
-    A process of the upcoming release makes that the current one in the same moment.
+    What is upcoming, and in the process, is current from this moment on: release, model version, or both.
     """
     if not transitions.process(process_id, states.ANSWER, now=now, ready_at=now):
         return
-    rows = Application.objects.select_for_update(of=("self",)).select_related("release", "upcoming__created_by")
-    application = rows.get(processes=process_id)
+    process = Process.objects.get(pk=process_id)
+    if process.kind != Process.SERVE:
+        _tell_run(process)
+        return
+    application = editions.locked(process.application_id)
     Application.objects.filter(pk=application.pk).update(start_failures=0, retry_at=None)
-    upcoming = application.upcoming
-    if upcoming is not None and Process.objects.filter(pk=process_id, release=upcoming).exists():
+    if not editions.may_take_over(application, process.release_id, process.model_id):
+        return
+    if process.model_id != application.model_id:
+        models.take_over(application=application, now=now)
+    if process.release_id != application.release_id and application.upcoming is not None:
+        upcoming = application.upcoming
         by = f"user:{upcoming.created_by.get_username()}" if upcoming.created_by else "appcore"
         releases.take_over(application=application, release=upcoming, by=by, now=now)
 
 
 @transaction.atomic
 def end(*, process_id: UUID, reason: str, now: datetime, counts: bool = True) -> None:
-    """The process is gone: take note, once. One that ended while starting counts as a failed start."""
+    """The process is gone: take note, once. A serving one that ended while starting counts as a failed start."""
     process = Process.objects.filter(pk=process_id).first()
     if process is None:
         return
     wanted = process.condemned or (process.end_reason if process.state == states.DRAINING else "")
     before = transitions.process(process_id, states.END, now=now, ended_at=now, end_reason=wanted or reason)
-    if before == states.STARTING and counts and not wanted:
-        _count_failure(process.application_id, reason, now, release_id=process.release_id)
-    if before is not None:
-        log.info("process ended", process=str(process_id), application=process.application_id, reason=wanted or reason)
+    if before is None:
+        return
+    log.info("process ended", process=str(process_id), application=process.application_id, reason=wanted or reason)
+    if process.kind != Process.SERVE:
+        _tell_run(process)
+    elif before == states.STARTING and counts and not wanted:
+        failed_starts.count(
+            application_id=process.application_id, release_id=process.release_id, model_id=process.model_id,
+            reason=reason, now=now,
+        )  # fmt: skip
+
+
+def _tell_run(process: Process) -> None:
+    notify("learning", application=process.application_id, run=process.run_id)
 
 
 @transaction.atomic
-def refuse(*, release: Release, reason: str, now: datetime) -> None:
+def refuse(*, release: Release, model: ModelVersion | None, reason: str, now: datetime) -> None:
     """It could not be started: take note. Enough of these in a row make its application faulty."""
-    _count_failure(release.application_id, reason, now, release_id=release.pk)
-
-
-def _count_failure(application_id: int, reason: str, now: datetime, *, release_id: int) -> None:
-    """Of the current release: towards being faulty. Of the upcoming one: towards being dropped."""
-    rows = Application.objects.select_for_update(of=("self",)).select_related("release", "upcoming")
-    application = rows.get(pk=application_id)
-    if application.upcoming is not None and release_id == application.upcoming_id:
-        _count_upcoming(application, application.upcoming, reason, now)
-        return
-    failures = application.start_failures + 1
-    Application.objects.filter(pk=application_id).update(
-        start_failures=failures, retry_at=now + retry_delay(failures), reason=f"Its last start failed: {reason}"
-    )
-
-
-def _count_upcoming(application: Application, upcoming: Release, reason: str, now: datetime) -> None:
-    tried = Process.objects.filter(application=application, release=upcoming, state=states.ENDED, ready_at=None)
-    failures = tried.count()
-    if failures >= MOST_TRIES:
-        releases.drop_upcoming(application=application, reason=reason, now=now)
-    else:
-        Application.objects.filter(pk=application.pk).update(retry_at=now + retry_delay(failures))
+    failed_starts.count(
+        application_id=release.application_id, release_id=release.pk, model_id=model.pk if model else None,
+        reason=reason, now=now,
+    )  # fmt: skip
 
 
 def reconcile(*, engine: Engine, runner: Runner, living: base.Connected, now: datetime) -> None:

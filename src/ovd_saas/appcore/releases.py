@@ -9,14 +9,14 @@ from typing import Any, BinaryIO
 from django.db import transaction
 
 from ovd.schema import FieldError
-from ovd_saas.appcore import applications, loose_files
+from ovd_saas.appcore import applications, editions, loose_files
 from ovd_saas.appcore.refusals import Refusal
-from ovd_saas.domain import processes, status
 from ovd_saas.domain import releases as states
+from ovd_saas.domain import status
 from ovd_saas.files import store as files
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
-from ovd_saas.store.records import Application, Organisation, Process, Release
+from ovd_saas.store.records import Application, Organisation, Release
 
 LARGEST_MANIFEST = 1 << 20  # bytes
 LARGEST_UNPACKED = 2 << 30  # bytes, as at the runner
@@ -115,13 +115,12 @@ def use(*, release: Release, by: str, now: datetime) -> Application:
     if release.state != states.READY:
         raise Unready(f"Release {release.number} is {release.state}; only a ready one can be put to use.")
     with transaction.atomic():
-        rows = Application.objects.select_for_update(of=("self",)).select_related("release")
-        application = rows.get(pk=release.application_id)
-        serves = Process.objects.filter(application=application, release=application.release, state=processes.READY)
+        application = editions.locked(release.application_id)
+        is_ready = editions.is_ready(application, release.pk, application.model_id)
         if application.release_id == release.pk:
-            Application.objects.filter(pk=application.pk).update(upcoming=None)
-        elif application.release is not None and serves.exists():
-            Application.objects.filter(pk=application.pk).update(upcoming=release, retry_at=None)
+            Application.objects.filter(pk=application.pk).update(upcoming=None, upcoming_failures=0)
+        elif application.release is not None and editions.is_served(application) and not is_ready:
+            Application.objects.filter(pk=application.pk).update(upcoming=release, upcoming_failures=0, retry_at=None)
             notify("application", id=application.pk)
         else:
             take_over(application=application, release=release, by=by, now=now)
@@ -130,10 +129,10 @@ def use(*, release: Release, by: str, now: datetime) -> Application:
 
 
 def take_over(*, application: Application, release: Release, by: str, now: datetime) -> None:
-    """Afterwards it is the current release, with the title and summary that it brings."""
+    """Afterwards it is the current release, with the title and summary that it brings; the live model stays."""
     about = {name: _text(release.manifest, name, longest) for name, longest in (("title", 200), ("summary", 500))}
     Application.objects.filter(pk=application.pk).update(
-        release=release, upcoming=None, start_failures=0, retry_at=None,
+        release=release, upcoming=None, start_failures=0, upcoming_failures=0, retry_at=None,
         **{name: text for name, text in about.items() if text},
     )  # fmt: skip
     before = str(application.release.number) if application.release else ""
@@ -154,7 +153,7 @@ def drop_upcoming(*, application: Application, reason: str, now: datetime) -> No
     if application.upcoming is None or application.release is None:
         return
     dropped, stays = application.upcoming.number, str(application.release.number)
-    Application.objects.filter(pk=application.pk).update(upcoming=None, retry_at=None)
+    Application.objects.filter(pk=application.pk).update(upcoming=None, upcoming_failures=0, retry_at=None)
     transitions.record(
         application.pk, "release", stays, stays, "refuse", now=now, cause=f"release:{dropped}",
         reason=f"Release {dropped} does not start, so release {stays} stays: {reason}",

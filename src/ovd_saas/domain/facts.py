@@ -23,6 +23,7 @@ class ProcessFacts:
     started_at: datetime
     condemned: bool  # a person or a deadline wants it killed
     lost: bool  # its runner no longer knows it
+    ready_at: datetime | None = None  # None: not yet, or long ago
 
 
 @dataclass(frozen=True)

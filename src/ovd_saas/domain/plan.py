@@ -57,6 +57,7 @@ __all__ = [
 ]
 
 FAULTY = "faulty"  # code of FailQueued: the application does not start
+SETTLE = timedelta(seconds=1)  # between a process being ready and the end of those before it
 RETIRED = "retired"  # code of FailQueued: nothing will ever start again
 
 
@@ -174,7 +175,7 @@ def _awake(desired: Desired, observed: Observed, now: datetime) -> Iterator[Acti
         yield from _drain(observed, f"Nobody used it for {desired.sleep_after:g} seconds.")
     else:
         yield from _start_current(desired, observed, now)
-        yield from _retire_surplus(desired, observed)
+        yield from _retire_surplus(desired, observed, now)
 
 
 def _start_current(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
@@ -187,10 +188,11 @@ def _start_current(desired: Desired, observed: Observed, now: datetime) -> Itera
             yield StartProcess(edition)
 
 
-def _retire_surplus(desired: Desired, observed: Observed) -> Iterator[Action]:
-    """Drain what is older than a ready process of the current edition, and doubles of it."""
+def _retire_surplus(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
+    """Drain what is older than a ready process of the current edition, and doubles of it; a moment later, so that
+    whoever brings executions to processes has changed over by then."""
     current = [p for p in usable(observed, states.READY) if p.edition == desired.edition]
-    if not current or not observed.runner_up:
+    if not any(_has_settled(p, now) for p in current) or not observed.runner_up:
         return
     for process in usable(observed, states.STARTING, states.READY):
         if process.edition == desired.upcoming:
@@ -199,6 +201,10 @@ def _retire_surplus(desired: Desired, observed: Observed) -> Iterator[Action]:
             yield DrainProcess(process.id, "A newer release or model has taken over.")
         elif process.id != current[0].id:
             yield DrainProcess(process.id, "Another process of this edition serves already.")
+
+
+def _has_settled(process: ProcessFacts, now: datetime) -> bool:
+    return process.ready_at is None or now - process.ready_at >= SETTLE
 
 
 def _draining(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:

@@ -9,8 +9,8 @@ from django.db import connection
 from django.db.models import Count, Q
 
 from ovd_saas.domain import executions, processes
-from ovd_saas.domain.facts import Desired, Observed, ProcessFacts
-from ovd_saas.store.records import Application, Execution, Process
+from ovd_saas.domain.facts import Desired, Next, Observed, ProcessFacts
+from ovd_saas.store.records import Application, Execution, Lookout, Process
 
 RECENT = 20  # executions looked at to tell when an application was last used
 
@@ -27,15 +27,18 @@ class Facts:
 def restless() -> list[int]:
     """Ids of the applications that are not simply asleep: something runs, waits, or is wanted."""
     queued = Execution.objects.filter(status=executions.QUEUED).order_by().values("application_id")
-    living = Process.objects.filter(kind="serve").exclude(state=processes.ENDED).values("application_id")
+    living = Process.objects.filter(kind=Process.SERVE).exclude(state=processes.ENDED).values("application_id")
     wanted = Q(wake_asked_at__isnull=False) | Q(pk__in=queued.distinct()) | Q(pk__in=living.distinct())
+    wanted |= ~Q(learning="resting")
     return list(Application.objects.filter(~Q(service="asleep") | wanted).values_list("pk", flat=True))
 
 
 def of(ids: Iterable[int], *, runner_up: bool) -> list[Facts]:
     """The facts of these applications; four queries, however many they are."""
     ids = list(ids)
-    found = Application.objects.filter(pk__in=ids).select_related("release", "upcoming", "organisation")
+    found = Application.objects.filter(pk__in=ids).select_related(
+        "release", "upcoming", "model", "upcoming_model", "organisation", "lookout"
+    )
     waiting = _counts(ids, executions.QUEUED)
     running = _counts(ids, executions.RUNNING)
     used = _last_used(ids)
@@ -55,10 +58,17 @@ def of(ids: Iterable[int], *, runner_up: bool) -> list[Facts]:
                 start_failures=application.start_failures,
                 retry_at=application.retry_at,
                 runner_up=runner_up,
+                learns_next=_learns_next(application),
             ),
         )
         for application in found
     ]
+
+
+def _learns_next(application: Application) -> Next | None:
+    """What its triggers were last seen to wait for."""
+    lookout: Lookout | None = getattr(application, "lookout", None)
+    return Next(lookout.next_what, lookout.next_at) if lookout is not None and lookout.next_what else None
 
 
 def desired(application: Application) -> Desired:
@@ -80,13 +90,22 @@ def edition(release_id: int, model_id: int | None) -> str:
     return f"{release_id}:{model_id or ''}"
 
 
+def parts(edition: str) -> tuple[int, int | None]:
+    """The ids of its release and of its model version."""
+    release_id, _, model_id = edition.partition(":")
+    return int(release_id), int(model_id) if model_id else None
+
+
 def _upcoming(application: Application) -> str | None:
-    """The edition that is to take over: what is upcoming, with what is current of the other part."""
-    if application.release_id is None or (application.upcoming_id is None and application.upcoming_model_id is None):
+    """The edition that is to take over. A model comes before a release, one after the other, so that it is plain which
+    of them does not start."""
+    if application.release_id is None:
         return None
-    return edition(
-        application.upcoming_id or application.release_id, application.upcoming_model_id or application.model_id
-    )
+    if application.upcoming_model_id is not None:
+        return edition(application.release_id, application.upcoming_model_id)
+    if application.upcoming_id is not None:
+        return edition(application.upcoming_id, application.model_id)
+    return None
 
 
 def _counts(ids: list[int], status: str) -> Counter[int]:
@@ -107,7 +126,7 @@ def _last_used(ids: list[int]) -> dict[int, datetime]:
 
 
 def _processes(ids: list[int]) -> defaultdict[int, list[ProcessFacts]]:
-    rows = Process.objects.filter(application_id__in=ids, kind="serve").exclude(state=processes.ENDED)
+    rows = Process.objects.filter(application_id__in=ids, kind=Process.SERVE).exclude(state=processes.ENDED)
     in_flight = Counter(
         Execution.objects.filter(application_id__in=ids, status=executions.RUNNING)
         .order_by()
@@ -122,6 +141,7 @@ def _processes(ids: list[int]) -> defaultdict[int, list[ProcessFacts]]:
                 edition=edition(row.release_id, row.model_id),
                 in_flight=in_flight[row.pk],
                 started_at=row.started_at,
+                ready_at=row.ready_at,
                 condemned=bool(row.condemned),
                 lost=False,
             )

@@ -10,11 +10,12 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
-from ovd_saas.appcore import processes, releases
+from ovd_saas.appcore import releases
 from ovd_saas.domain import releases as states
 from ovd_saas.engines import base
 from ovd_saas.engines.base import Engine
 from ovd_saas.files import Missing
+from ovd_saas.files import store as files
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
 from ovd_saas.store.records import Application, Release
@@ -53,7 +54,7 @@ class Building:
     def _build(self, release: Release) -> bool:
         build_log = BuildLog(release)
         try:
-            prepared = self._engine.prepare(release.digest, processes.archive(release.digest), build_log.add)
+            prepared = self._engine.prepare(release.digest, files.chunks(release.digest), build_log.add)
         except base.RunnerDown:
             build_log.add("The runner went away; the build begins again when it is back.\n")
             build_log.flush()

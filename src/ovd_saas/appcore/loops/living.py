@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connections, transaction
 from django.utils import timezone
 
-from ovd_saas.appcore import learning_runs, processes, releases
+from ovd_saas.appcore import editions, learning_runs, models, processes, releases, supplies
 from ovd_saas.domain import actions, executions, health, learning, service
 from ovd_saas.domain.plan import next_event, plan
 from ovd_saas.engines import base
@@ -19,7 +19,7 @@ from ovd_saas.files import Missing
 from ovd_saas.store import facts, transitions
 from ovd_saas.store.facts import Facts
 from ovd_saas.store.notices import notify
-from ovd_saas.store.records import Application, Execution, Release, Runner
+from ovd_saas.store.records import Application, Execution, ModelVersion, Release, Runner
 
 log = structlog.get_logger()
 ROUNDS = 10  # of planning within a tick; each starts from what is then so
@@ -31,7 +31,7 @@ class Living:
     def __init__(self, engine: Engine, runner: Callable[[], Runner | None]) -> None:
         self._engine = engine
         self._runner = runner  # the machine to start on; None while none is up
-        self._preparing: set[str] = set()  # digests of releases that are prepared anew right now
+        self._supplying: set[str] = set()  # editions that are brought to the machine right now
 
     def tick(self) -> bool:
         ids = facts.restless()
@@ -90,31 +90,36 @@ class Living:
 
     def _start(self, application: Application, edition: str, now: datetime) -> bool:
         runner = self._runner()
-        release = application.release
-        if edition != facts.desired(application).edition:
-            release = application.upcoming or application.release
-        if runner is None or release is None or release.digest in self._preparing:
+        release_id, model_id = facts.parts(edition)
+        releases_ = {row.pk: row for row in (application.release, application.upcoming) if row}
+        models_ = {row.pk: row for row in (application.model, application.upcoming_model) if row}
+        release, model = releases_[release_id], None if model_id is None else models_[model_id]
+        if runner is None or edition in self._supplying:
             return False
         try:
             started = processes.start(
-                engine=self._engine, application=application, release=release, runner=runner, now=now
+                engine=self._engine, application=application, release=release, model=model, runner=runner, now=now
             )
-        except base.NotPrepared:
-            self._preparing.add(release.digest)
-            threading.Thread(target=self._prepare, args=(release,), daemon=True).start()
+        except (base.NotPrepared, base.NoModel) as lacking:
+            self._supplying.add(edition)
+            supply = threading.Thread(target=self._supply, args=(edition, release, model, lacking), daemon=True)
+            supply.start()
             return False
         return started is not None
 
-    def _prepare(self, release: Release) -> None:
-        """In a thread of its own: an environment may take minutes, and other applications live on."""
+    def _supply(self, edition: str, release: Release, model: ModelVersion | None, lacking: base.EngineError) -> None:
+        """In a thread of its own: it may take minutes, and other applications live on."""
         try:
-            processes.prepare_again(engine=self._engine, release=release)
+            if model is not None and isinstance(lacking, base.NoModel):
+                supplies.provide(engine=self._engine, model=model)
+            else:
+                supplies.prepare(engine=self._engine, release=release)
         except base.RunnerDown as error:
-            log.warning("the runner went away while preparing", error=str(error))
+            log.warning("the runner went away while it was supplied", error=str(error))
         except (base.EngineError, Missing) as error:
-            processes.refuse(release=release, reason=str(error), now=timezone.now())
+            processes.refuse(release=release, model=model, reason=str(error), now=timezone.now())
         finally:
-            self._preparing.discard(release.digest)
+            self._supplying.discard(edition)
             notify("application", id=release.application_id)
             connections.close_all()
 
@@ -142,9 +147,16 @@ class Living:
             cause=cause,
             **also,
         )
-        if moved == service.ASLEEP and application.upcoming is not None:
-            releases.use(release=application.upcoming, by="appcore", now=now)
+        if moved == service.ASLEEP:
+            self._take_over(application, now)
         return moved is not None
+
+    @transaction.atomic
+    def _take_over(self, application: Application, now: datetime) -> None:
+        """Nobody is served: what is upcoming need not wait for a process."""
+        models.take_over(application=editions.locked(application.pk), now=now)
+        if application.upcoming is not None:
+            releases.use(release=application.upcoming, by="appcore", now=now)
 
     def _waker(self, application: Application) -> str:
         first = Execution.objects.filter(application=application, status=executions.QUEUED).order_by("created_at")

@@ -36,6 +36,7 @@ class Application(models.Model):
     pull_asked_at = models.DateTimeField(null=True)  # the sources are to be pulled now; cleared when they are
     pulled_until = models.DateTimeField(null=True)  # the schedules of the sources were looked at up to this moment
     start_failures = models.PositiveIntegerField(default=0)  # in a row
+    upcoming_failures = models.PositiveIntegerField(default=0)  # starts of what is upcoming that failed
     retry_at = models.DateTimeField(null=True)  # no start before this moment
     next_what = models.CharField(max_length=300, blank=True)  # what happens next, a sentence
     next_at = models.DateTimeField(null=True)
@@ -46,6 +47,7 @@ class Application(models.Model):
         constraints = [models.UniqueConstraint(fields=["organisation", "name"], name="one_address")]
         indexes = [
             models.Index(fields=["id"], name="application_not_asleep", condition=~models.Q(service="asleep")),
+            models.Index(fields=["id"], name="application_not_resting", condition=~models.Q(learning="resting")),
             models.Index(
                 fields=["wake_asked_at"],
                 name="application_wake_asked",

@@ -18,11 +18,13 @@ class Runner(models.Model):
 class Process(models.Model):
     """One sandboxed operating-system process of one application. States: `domain/processes.py`."""
 
+    SERVE = "serve"  # the kind that executes; the others work for a learning run
+
     id = models.UUIDField(primary_key=True)
     application = models.ForeignKey(Application, models.CASCADE, related_name="processes")
     release = models.ForeignKey(Release, models.PROTECT, related_name="+")
     runner = models.ForeignKey(Runner, models.PROTECT, related_name="processes")
-    kind = models.CharField(max_length=16, default="serve")  # serve | learn | evaluate
+    kind = models.CharField(max_length=16, default=SERVE)  # serve | learn | evaluate
     model = models.ForeignKey("ModelVersion", models.PROTECT, null=True, related_name="+")  # that it was set up with
     run = models.ForeignKey("LearningRun", models.CASCADE, null=True, related_name="processes")  # that it works for
     state = models.CharField(max_length=16, default="starting")

@@ -7,7 +7,7 @@ no alarm; `reference` and `samples` there are how many independent samples they 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import accumulate
 
@@ -59,9 +59,27 @@ def js_by_chance(cells: int, reference: float, samples: float, *, alpha: float) 
     return min(1.0, math.sqrt(square / (8 * math.log(2))))
 
 
-def increase_by_chance(pooled: float, reference: float, samples: float, *, alpha: float) -> float:
-    """The bound of the increase of a share: the two-proportion test with the pooled share, one-sided."""
-    return normal(alpha=alpha) * math.sqrt(pooled * (1 - pooled) * (1 / reference + 1 / samples))
+def increase_by_chance(share: float, reference: float, samples: float, *, alpha: float) -> float:
+    """How much larger than in the reference a share may be in the samples: by the inequality of Chernoff (1952) and
+    Hoeffding (1963), P(q or more) ≤ exp(−n KL(q ‖ p)), half of alpha for each side; holds also for rare values."""
+    evidence = math.log(2 / alpha)
+    largest = _away(share, evidence / reference, lambda p: _relative_entropy(share, p))
+    return _away(largest, evidence / samples, lambda q: _relative_entropy(q, largest)) - share
+
+
+def _away(share: float, entropy: float, at: Callable[[float], float]) -> float:
+    """The share above the given one where `at`, which grows, reaches this entropy; at most 1."""
+    low, high = share, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if at(middle) < entropy else (low, middle)
+    return high
+
+
+def _relative_entropy(q: float, p: float) -> float:
+    """KL(q ‖ p) of two coins, in nats."""
+    sides = ((q, p), (1 - q, 1 - p))
+    return sum(a * math.log(a / b) if b > 0 else math.inf for a, b in sides if a > 0)
 
 
 @lru_cache(maxsize=256)

@@ -127,9 +127,8 @@ class _Both:
 
     def _gone(self, of_reference: int, of_window: int) -> tuple[float, float]:
         before, now = self.profile.missing / of_reference, self.missing / of_window
-        pooled = (self.profile.missing + self.missing) / (of_reference + of_window)
         sizes = self._worth(of_reference), self._worth(of_window)
-        return now - before, divergences.increase_by_chance(pooled, *sizes, alpha=self.alpha)
+        return now - before, divergences.increase_by_chance(before, *sizes, alpha=self.alpha)
 
     def _worth(self, samples: int) -> float:
         """So many independent samples tell as much: n (1 − ρ) / (1 + ρ) where each resembles the one before by ρ (G. E.

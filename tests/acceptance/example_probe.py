@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ovd import Context, Samples, loading, samples, schema
+from ovd import loading, samples, schema, testing
+from ovd.context import Yielded
 from ovd.execution import Execution
 
 Request = dict[str, Any]
@@ -54,20 +55,30 @@ def execute(loaded: loading.Loaded, request: Request) -> Request:
 
 
 def learn(loaded: loading.Loaded, request: Request) -> Request:
-    """The metrics of learning, or the error."""
-    parent = Path(request["parent"]) if request["parent"] else None
+    """The metrics of learning and what it told, or the error, or that it gave way."""
+    events: list[Request] = []
     try:
-        metrics = loaded.app.learn(context(), Samples(request["rows"]), parent, Path(request["target"]))
+        metrics = testing.learn(
+            loaded.folder,
+            request["rows"],
+            request["target"],
+            parent=request.get("parent"),
+            checkpoint=request.get("checkpoint"),
+            seed=request.get("seed", 0),
+            tell=events.append,
+            yields=request.get("yields", False),
+        )
     except ValueError as error:
-        return {"error": str(error)}
-    return {"metrics": metrics}
+        return {"error": str(error), "events": events}
+    except Yielded:
+        return {"yielded": True, "events": events}
+    return {"metrics": metrics, "events": events}
 
 
 def evaluate(loaded: loading.Loaded, request: Request) -> Request:
     """Metrics and scores, or the error."""
-    loading.set_up(loaded, Path(request["model"]) if request["model"] else None)
     try:
-        evaluation = loaded.app.evaluate(context(), Samples(request["rows"]))
+        evaluation = testing.evaluate(loaded.folder, request["rows"], request["model"])
     except ValueError as error:
         return {"error": str(error)}
     return {"metrics": evaluation.metrics, "scores": evaluation.scores}
@@ -76,11 +87,6 @@ def evaluate(loaded: loading.Loaded, request: Request) -> Request:
 def modules(loaded: loading.Loaded, request: Request) -> Request:
     """Which of the named modules the application has imported by being loaded."""
     return {"imported": [name for name in request["names"] if name in sys.modules]}
-
-
-def context() -> Context:
-    """A context that nobody listens to."""
-    return Context(scratch=lambda: Path(tempfile.mkdtemp()))
 
 
 CALLS: dict[str, Callable[[loading.Loaded, Request], Request]] = {

@@ -1,11 +1,17 @@
 """Makers of rows for tests: an organisation with people, an application with a ready release, what it learned."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
+from ovd.fields import Field
+from ovd.schema import sample_of
 from ovd_saas.appcore.executions import new_id
 from ovd_saas.domain import learning_runs
+from ovd_saas.store.notices import notify
 from ovd_saas.store.records import (
     Application,
     Batch,
@@ -30,6 +36,11 @@ SCHEMA = {
     "outputs": {"type": "object", "properties": {}},
     "samples": [],
 }
+SAMPLE = (
+    Field("number", name="flow", minimum=0, unit="l/s"),
+    Field("datetime", name="at"),
+    Field("text", name="label", optional=True, maximum_length=100),
+)
 
 
 def organisation(slug: str = "acme") -> Organisation:
@@ -149,3 +160,29 @@ def promotion(model: ModelVersion, kind: str = "promote", **also: Any) -> Promot
     Application.objects.filter(pk=application.pk).update(model=model)
     model.refresh_from_db()
     return Promotion.objects.create(application=application, model=model, **{**values, **also})
+
+
+def delivered(application: Application, samples: int = 1, now: datetime | None = None) -> Batch:
+    """As the intake stores one: numbered under the lock of its application; its bytes are nowhere."""
+    with transaction.atomic():
+        Application.objects.select_for_update().get(pk=application.pk)
+        last = (
+            Batch.objects.filter(application=application).order_by("-number").values_list("number", flat=True).first()
+        )
+        number = (last or 0) + 1
+        made = Batch.objects.create(
+            application=application, number=number, digest=f"sha256:{number:064x}", size=10 * samples, samples=samples,
+            kind="intake", media_type="application/jsonl", received=f"sha256:{number:064x}", caller="user:1",
+            created_at=now or timezone.now(),
+        )  # fmt: skip
+        notify("batch", application=application.pk)
+    return made
+
+
+def learning_application(
+    name: str = "flow", slug: str = "acme", *, fields: Sequence[Field] = SAMPLE, **learn: Any
+) -> Application:
+    """As `application`, and it learns from samples with these fields; none = any object."""
+    made = application(name, slug, learn={"label": "label", "same_within": 86_400, **learn}, gate={"metric": "mae"})
+    Release.objects.filter(pk=made.release_id).update(schema={**SCHEMA, "sample": sample_of(fields)})
+    return Application.objects.select_related("organisation", "release").get(pk=made.pk)

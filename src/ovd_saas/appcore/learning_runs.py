@@ -15,12 +15,12 @@ from django.db.models import F
 from ovd_saas.appcore import snapshots
 from ovd_saas.appcore.executions import LARGEST_SEED, new_id
 from ovd_saas.appcore.refusals import NotFound, Refusal
-from ovd_saas.domain import learning, learning_runs, models, status
+from ovd_saas.domain import learning, learning_runs, models, status, triggers
 from ovd_saas.domain.demand import retry_delay
 from ovd_saas.files import Stored
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
-from ovd_saas.store.records import Application, LearningEvent, LearningRun, ModelVersion
+from ovd_saas.store.records import Application, LearningEvent, LearningRun, ModelVersion, TriggerEvaluation
 
 LEASE = timedelta(seconds=10)
 LOSSES = 2  # how often a run whose process was lost is begun again, whatever the manifest says
@@ -65,6 +65,11 @@ def submit(*, application: Application, trigger: str, cause: str, reason: str, b
     )  # fmt: skip
     body = {"status": learning_runs.QUEUED, "reason": reason}
     LearningEvent.objects.create(run=run, kind="status", body=body, at=now)
+    if trigger == triggers.MANUAL:
+        TriggerEvaluation.objects.create(
+            application=application, kind=trigger, decision=triggers.DUE, reason=f"Due: {reason}", cause=cause, run=run,
+            at=now,
+        )  # fmt: skip
     transitions.move(
         application.pk, "learning", learning.TRIGGER, reason=reason, now=now, source=learning.RESTING, actor=by,
         cause=f"learning-run:{run.number}", noticed_at=None, notice=None,
@@ -79,7 +84,7 @@ def check_learning(application: Application) -> None:
         raise NotLearning(f"{application.address} is {application.status}; it learns when it is enabled.")
     if application.release is None:
         raise NotLearning(f"{application.address} has no ready release. Push one.")
-    if not application.release.manifest.get("learn"):
+    if application.release.manifest.get("learn") is None:
         raise NotLearning(
             f"{application.address} does not learn: its manifest has no table [learn]. It can only be executed."
         )

@@ -1,15 +1,18 @@
 """AppCore itself: leads when no other AppCore does, runs the loops, and turns notices into nudges. Floor 2."""
 
 import threading
+from typing import Any
 
 import psycopg
 import structlog
 
-from ovd_saas.appcore.loops import reaping, sweeping
+from ovd_saas.appcore.loops import reaping, sweeping, triggering
 from ovd_saas.appcore.loops.building import Building
 from ovd_saas.appcore.loops.dispatching import Dispatching
+from ovd_saas.appcore.loops.learning import Learning
 from ovd_saas.appcore.loops.living import Living
 from ovd_saas.appcore.loops.loop import Loop
+from ovd_saas.appcore.loops.triggering import Triggering
 from ovd_saas.appcore.loops.watching import Watching
 from ovd_saas.engines.base import Engine
 from ovd_saas.store import notices
@@ -57,7 +60,7 @@ class AppCore:
             reins.nudge_all()
             while not self._stopping.is_set():
                 for notice in connection.notifies(timeout=PATIENCE_SECONDS, stop_after=1):
-                    reins.nudge(notices.parse(notice.payload)["about"])
+                    reins.hear(notices.parse(notice.payload))
         finally:
             reins.stop()
 
@@ -72,12 +75,16 @@ class Reins:
         watching = Watching(engine, lambda: self.nudge(EVENT))
         building = Building(engine)
         living = Living(engine, watching.runner)
+        self._triggering = Triggering()
         self._engine = engine
         self._watching = watching
         self._dispatching = Dispatching(database_url)
+        self._learning = Learning(engine, watching.runner)
         self._loops = [
             Loop("living", living.tick, period_seconds=1.0, hears=("queue", "application", "processes", EVENT)),
+            Loop("learning", self._learning.tick, period_seconds=1.0, hears=("learning", "application", EVENT)),
             *(Loop(f"building-{n}", building.tick, period_seconds=5.0, hears=("release",)) for n in range(BUILDERS)),
+            Loop("triggering", self._triggering.tick, period_seconds=self._triggering.pause, hears=triggering.HEARS),
             Loop("reaping", reaping.tick, period_seconds=1.0),
             Loop("sweeping", sweeping.tick, period_seconds=60.0),
             Loop("seeing the runner", watching.note_alive, period_seconds=5.0),
@@ -94,8 +101,14 @@ class Reins:
         self._dispatching.stop()
         for loop in self._loops:
             loop.stop()
+        self._learning.stop()
         for loop in self._loops:
             loop.join(2.0)
+
+    def hear(self, notice: dict[str, Any]) -> None:
+        """Something changed in the database."""
+        self._triggering.hear(notice)
+        self.nudge(notice["about"])
 
     def nudge(self, about: str) -> None:
         """The loops that this is for tick soon."""

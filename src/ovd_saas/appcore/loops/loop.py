@@ -12,10 +12,16 @@ GAP_SECONDS = 0.01  # between ticks, so that a flood of nudges costs little
 
 
 class Loop:
-    """`tick()` does one small thing and returns True if there may be more."""
+    """`tick()` does one small thing and returns True if there may be more. `period_seconds` may be a question: how
+    long to wait for a nudge now."""
 
     def __init__(
-        self, name: str, tick: Callable[[], bool], *, period_seconds: float, hears: Collection[str] = ()
+        self,
+        name: str,
+        tick: Callable[[], bool],
+        *,
+        period_seconds: float | Callable[[], float],
+        hears: Collection[str] = (),
     ) -> None:
         self.name = name
         self.hears = hears  # what notices are about that nudge it
@@ -51,5 +57,5 @@ class Loop:
                 connections.close_all()
                 self._stopping.wait(PAUSE_AFTER_ERROR_SECONDS)
             self._stopping.wait(GAP_SECONDS)
-            self._nudged.wait(self._period)
+            self._nudged.wait(self._period() if callable(self._period) else self._period)
         connections.close_all()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+import makers
 from ovd_saas.store.records import Application, Execution
 
 PATHS = {
@@ -19,8 +20,19 @@ PATHS = {
     "/applications/{org}/{name}/executions": {"get", "post"},
     "/applications/{org}/{name}/timeline": {"get"},
     "/applications/{org}/{name}/triggers": {"get"},
+    "/applications/{org}/{name}/learning-runs": {"get", "post"},
+    "/learning-runs/{run_id}": {"get"},
+    "/learning-runs/{run_id}/log": {"get"},
+    "/learning-runs/{run_id}/events": {"get"},
+    "/learning-runs/{run_id}/cancel": {"post"},
     "/applications/{org}/{name}/models": {"get"},
-    "/applications/{org}/{name}/learning-runs": {"get"},
+    "/applications/{org}/{name}/models/live": {"get"},
+    "/applications/{org}/{name}/models/rollback": {"post"},
+    "/applications/{org}/{name}/models/{number}": {"get"},
+    "/applications/{org}/{name}/models/{number}/archive": {"get"},
+    "/applications/{org}/{name}/models/{number}/promote": {"post"},
+    "/applications/{org}/{name}/models/{number}/reject": {"post"},
+    "/applications/{org}/{name}/drift": {"get"},
     "/applications/{org}/{name}/batches": {"get"},
     "/executions/{execution_id}": {"get", "delete"},
     "/executions/{execution_id}/cancel": {"post"},
@@ -60,6 +72,9 @@ def test_every_reference_leads_somewhere_and_every_operation_may_answer_a_proble
         ("/applications/acme/echo", "Application"),
         ("/applications/acme/echo/releases/1", "ReleaseWithLog"),
         ("/executions/{id}", "Execution"),
+        ("/learning-runs/{run}", "LearningRun"),
+        ("/applications/acme/echo/models/1", "Model"),
+        ("/applications/acme/echo/models/live", "Live"),
         ("/me", "Me"),
         ("/health", "Health"),
     ],
@@ -67,8 +82,10 @@ def test_every_reference_leads_somewhere_and_every_operation_may_answer_a_proble
 def test_a_real_answer_has_exactly_the_fields_that_are_told(
     owner: Client, document: dict[str, Any], echo: Application, finished: Execution, path: str, schema: str
 ) -> None:
+    run = makers.learning_run(echo, snapshot=makers.snapshot(echo))
+    makers.promotion(makers.model_version(echo, run=run, snapshot=run.snapshot))
     told = document["components"]["schemas"][schema]
-    answer = owner.get(f"/api/v1{path.format(id=finished.pk)}").json()
+    answer = owner.get(f"/api/v1{path.format(id=finished.pk, run=run.pk)}").json()
     assert set(answer) == set(told["properties"])
     assert set(told["example"]) == set(answer)
 

@@ -103,6 +103,27 @@ def test_metrics_count_what_there_is(owner: Client, echo: Application, runner: R
         assert line in text
 
 
+def test_metrics_count_what_is_learned(owner: Client, echo: Application) -> None:
+    taken = makers.learning_run(echo, 1)
+    makers.learning_run(echo, 2, "failed")
+    for number, step in enumerate((taken, None, None), start=1):
+        makers.batch(echo, number, samples=10, step=step)
+    for number in (1, 2):
+        makers.promotion(makers.model_version(echo, number))
+    text = owner.get("/metrics").content.decode()
+    for line in (
+        "ovd_batches_total 3.0",
+        "ovd_pending_samples 20.0",
+        'ovd_learning_runs{status="promoted"} 1.0',
+        'ovd_learning_runs{status="running"} 0.0',
+        'ovd_models{state="active"} 1.0',
+        'ovd_models{state="retired"} 1.0',
+        'ovd_promotions_total{kind="promote"} 2.0',
+        'ovd_promotions_total{kind="rollback"} 0.0',
+    ):
+        assert line in text
+
+
 def test_metrics_need_a_token_except_on_this_machine(client: Client, owner: Client) -> None:
     assert client.get("/metrics").status_code == 200
     problem(client.get("/metrics", REMOTE_ADDR="192.0.2.7"), 401, "unauthorised")

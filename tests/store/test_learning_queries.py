@@ -72,8 +72,10 @@ def test_the_open_run_is_the_one_that_is_not_over(flow: Application) -> None:
 def test_a_run_learned_from_the_first_to_the_last_batch_of_its_snapshot(flow: Application) -> None:
     run = makers.learning_run(flow, snapshot=makers.snapshot(flow, last=3))
     empty = makers.snapshot(flow, last=4, batches=[])
-    runs = [run, makers.learning_run(flow, 2, "failed"), makers.learning_run(flow, 3, snapshot=empty)]
-    assert learning_runs.batches_of(runs) == {run.pk: (1, 3)}
+    others = [makers.learning_run(flow, 2, "failed"), makers.learning_run(flow, 3, snapshot=empty)]
+    assert learning_runs.batches_of(run) == (1, 3)
+    assert [learning_runs.batches_of(other) for other in others] == [None, None]
+    assert learning_runs.bounds([run.snapshot_id, None, empty.pk]) == {run.snapshot_id: (1, 3)}
 
 
 def test_runs_and_models_are_read_page_by_page_newest_first(flow: Application) -> None:
@@ -104,7 +106,14 @@ def test_the_ledger_answers_what_was_live_at_any_moment(flow: Application) -> No
     assert live(timedelta(days=2)) == 1
     assert live(timedelta(days=9999)) == 1
     assert models.live(flow) == one
-    assert [len(rows) for rows in models.promotions_of([one, two]).values()] == [2, 1]
+    days = [start + timedelta(days=day) for day in range(3)]
+    found = {
+        id_: [(row.promotion.at, row.until) for row in rows] for id_, rows in models.stretches_of([one, two]).items()
+    }
+    assert found == {one.pk: [(days[0], days[1]), (days[2], None)], two.pk: [(days[1], days[2])]}
+    then = models.stretch_at(flow, days[1])
+    assert then and (then.promotion.model, then.until) == (two, days[2])
+    assert models.stretch_at(flow, days[0] - moment) is None
 
 
 def test_rolling_back_goes_to_what_was_live_before_the_current_one_was_first_promoted(flow: Application) -> None:

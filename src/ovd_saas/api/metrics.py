@@ -6,15 +6,17 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from ovd_saas.api import problems
 from ovd_saas.api.callers import Bearer
-from ovd_saas.domain import executions, processes, releases, status
+from ovd_saas.domain import executions, learning_runs, models, processes, releases, status
 from ovd_saas.domain.phase import PHASES
 from ovd_saas.store.queries import counts, liveness
+
+KINDS = ("promote", "rollback")  # of promotions
 
 _LOOPBACK = {"127.0.0.1", "::1"}
 _FORWARDED = ("X-Forwarded-For", "X-Real-IP", "Forwarded")
@@ -41,8 +43,22 @@ class Platform(Collector):
         living = counts.processes_by_state()
         yield _gauge("processes", "Living processes.", "state", processes.LIVING, living)
         yield _gauge("releases", "Releases.", "state", releases.RELEASE.states, counts.releases_by_state())
+        yield from _learning()
         yield GaugeMetricFamily("ovd_runners_up", "Runners that answer.", counts.runners_up())
         yield GaugeMetricFamily("ovd_appcore_leads", "1 while an AppCore leads.", int(liveness.appcore_leads()))
+
+
+def _learning() -> Iterator[Metric]:
+    yield CounterMetricFamily("ovd_batches", "Batches of samples that arrived.", counts.batches())
+    yield GaugeMetricFamily("ovd_pending_samples", "Samples that nothing has learned.", counts.pending_samples())
+    runs, states = counts.learning_runs_by_status(), learning_runs.LEARNING_RUN.states
+    yield _gauge("learning_runs", "Learning runs.", "status", states, runs)
+    yield _gauge("models", "Model versions.", "state", models.MODEL.states, counts.models_by_state())
+    promotions = CounterMetricFamily("ovd_promotions", "Rows of the ledgers.", labels=["kind"])
+    found = counts.promotions_by_kind()
+    for kind in KINDS:
+        promotions.add_metric([kind], found[kind])
+    yield promotions
 
 
 @require_safe

@@ -30,10 +30,7 @@ log = structlog.get_logger()
 
 LONGEST_PATH = 200  # characters of an address that are said back
 BELOW = "/api/"  # addresses whose errors are all problems
-_LATER = re.compile(
-    r"/(intake|notify|replay|feedback|batches|triggers|learning-runs|models)(/[^/]+)?(/(promote|rollback|live|events|cancel))?$"
-    r"|/replays/[^/]+$"
-)
+_LATER = re.compile(r"/executions/[^/]+/replay$|/replays/[^/]+$")
 
 
 class Invalid(Refusal):
@@ -71,9 +68,7 @@ def of_refusal(refusal: Refusal) -> HttpResponse:
 def nothing_there(request: HttpRequest) -> HttpResponse:
     """404 of an address that this API does not have."""
     if _LATER.search(request.path):
-        return answer(
-            404, "not_offered", f"{_shown(request)}: learning and replay are not offered by this platform yet."
-        )
+        return answer(404, "not_offered", f"{_shown(request)}: replay is not offered by this platform yet.")
     return answer(404, "not_found", f"There is nothing at {_shown(request)}. All addresses are on /api/v1/docs.")
 
 
@@ -134,8 +129,7 @@ def _shaped(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
         return response
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = response.headers.get("Allow", "")
-        later = " Learning is not offered by this platform yet." if _LATER.search(request.path) else ""
-        problem = answer(405, "method_not_allowed", f"{_shown(request)} takes {allowed}, not {request.method}.{later}")
+        problem = answer(405, "method_not_allowed", f"{_shown(request)} takes {allowed}, not {request.method}.")
         problem["Allow"] = allowed
         return problem
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

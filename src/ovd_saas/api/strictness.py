@@ -47,7 +47,9 @@ def strictly(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_json(request: HttpRequest) -> bool:
-    """A body that does not say what it is counts as JSON."""
+    """A body that does not say what it is counts as JSON, and so does none at all."""
+    if request.headers.get("Content-Length") == "0":
+        return True
     kind = (request.content_type or "application/json").lower()
     return kind == "application/json" or kind.endswith("+json")
 

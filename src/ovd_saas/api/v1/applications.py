@@ -33,7 +33,8 @@ _EXAMPLE: dict[str, Any] = {
     "since": "2026-03-01T12:00:00Z",
     "next": {"what": "Wakes when somebody uses it.", "at": None},
     "release": 3,
-    "model": None,
+    "model": 4,
+    "learns": True,
     "upstream": None,
     "url": "/a/acme/water-flow/",
     "actions": {
@@ -79,6 +80,7 @@ class ApplicationShape(Answer):
     next: NextShape | None
     release: int | None = Field(description="Number of the current release.")
     model: int | None = Field(description="Number of the live model version.")
+    learns: bool = Field(description="Whether its current release learns; else it is only executed.")
     upstream: str | None = Field(description="org/name of the application that this one adopted.")
     url: str = Field(description="The page of its end users.")
     actions: dict[Literal["wake", "sleep", "suspend", "enable", "retire"], ActionShape]
@@ -121,7 +123,8 @@ def describe(application: Application, caller: access.Caller) -> dict[str, Any]:
         "since": application.since,
         "next": next_,
         "release": application.release.number if application.release else None,
-        "model": None,
+        "model": application.model.number if application.model else None,
+        "learns": bool(application.release and application.release.manifest.get("learn")),
         "upstream": application.upstream.address if application.upstream else None,
         "url": f"/a/{org}/{application.name}/",
         "actions": _actions(application, access.may(caller, access.OPERATE, org)),

@@ -9,7 +9,33 @@ from ninja import NinjaAPI
 
 from ovd_saas.api import callers, openapi, problems, strictness
 from ovd_saas.api.shapes import Renderer
-from ovd_saas.api.v1 import applications, events, executions, files, people, platform, releases, timeline
+from ovd_saas.api.v1 import (
+    applications,
+    drift,
+    events,
+    executions,
+    files,
+    learning_runs,
+    models,
+    people,
+    platform,
+    releases,
+    timeline,
+)
+
+NOUNS = (  # in the order of the documents
+    applications,
+    releases,
+    executions,
+    events,
+    files,
+    learning_runs,
+    models,
+    drift,
+    timeline,
+    people,
+    platform,
+)
 
 
 def build() -> NinjaAPI:
@@ -24,7 +50,7 @@ def build() -> NinjaAPI:
     )
     problems.install(api)
     api.add_decorator(strictness.strictly, mode="view")
-    for noun in (applications, releases, executions, events, files, timeline, people, platform):
+    for noun in NOUNS:
         api.add_router("", noun.router)
     return api
 

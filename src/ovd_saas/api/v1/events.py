@@ -16,7 +16,7 @@ from ovd_saas.api import streams
 from ovd_saas.api.callers import Request
 from ovd_saas.api.streams import Event, News
 from ovd_saas.api.v1 import executions, lookups
-from ovd_saas.api.v1.resuming import last_event_id
+from ovd_saas.api.v1.resuming import LAST_EVENT_ID, last_event_id
 from ovd_saas.appcore import execution_view
 from ovd_saas.domain import executions as states
 from ovd_saas.store.queries import events as queries
@@ -26,15 +26,7 @@ from ovd_saas.store.records import Execution, ExecutionEvent
 router = Router(tags=["executions"])
 
 _DOCUMENTED = {
-    "parameters": [
-        {
-            "in": "header",
-            "name": "Last-Event-ID",
-            "schema": {"type": "string"},
-            "required": False,
-            "description": "The id of the last event that was received: only what follows is sent.",
-        }
-    ],
+    "parameters": [LAST_EVENT_ID],
     "responses": {
         200: {
             "description": "Server-sent events: `status` {status}, `progress` {fraction, message}, "

@@ -5,8 +5,8 @@ from uuid import UUID
 from ovd_saas.api.callers import Request
 from ovd_saas.appcore import access
 from ovd_saas.appcore.refusals import NotFound
-from ovd_saas.store.queries import applications, executions, people, releases
-from ovd_saas.store.records import Application, Execution, Organisation, Release
+from ovd_saas.store.queries import applications, executions, learning_runs, models, people, releases
+from ovd_saas.store.records import Application, Execution, LearningRun, ModelVersion, Organisation, Release
 
 
 def organisation(request: Request, slug: str, verb: str) -> Organisation:
@@ -48,4 +48,22 @@ def execution(request: Request, id_: UUID, *, to_end: bool = False) -> Execution
         access.require_control(request.auth, slug, found.caller, subject=subject)
     else:
         access.require(request.auth, access.SEE, slug, subject=subject)
+    return found
+
+
+def model(request: Request, org: str, name: str, number: int, verb: str = access.SEE) -> ModelVersion:
+    """Raises NotFound, Forbidden."""
+    found = models.by_number(application(request, org, name, verb), number)
+    if found is None:
+        raise NotFound(f"Application {org}/{name} has no model version {number}.")
+    return found
+
+
+def learning_run(request: Request, id_: UUID, verb: str = access.SEE) -> LearningRun:
+    """Raises NotFound, Forbidden."""
+    subject = f"learning run {id_}"
+    found = learning_runs.by_id(id_)
+    if found is None:
+        raise NotFound(f"There is no {subject}, or it is not yours.")
+    access.require(request.auth, verb, found.application.organisation.slug, subject=subject)
     return found

@@ -1,10 +1,19 @@
 """Resuming: where a client left a stream of events. Floor 3."""
 
+from typing import Any
+
 from django.http import HttpRequest
 
 from ovd_saas.api.problems import Invalid
 
 _LARGEST = 2**63 - 1
+LAST_EVENT_ID: dict[str, Any] = {  # for the OpenAPI document
+    "in": "header",
+    "name": "Last-Event-ID",
+    "schema": {"type": "string"},
+    "required": False,
+    "description": "The id of the last event that was received: only what follows is sent.",
+}
 
 
 def last_event_id(request: HttpRequest) -> int:

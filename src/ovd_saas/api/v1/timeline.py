@@ -75,16 +75,6 @@ def list_triggers(request: Request, org: str, name: str) -> dict[str, Any]:
     return _nothing(request, org, name)
 
 
-@router.get("/applications/{slug:org}/{slug:name}/models", response=Nothing, summary="Model versions (none)")
-def list_models(request: Request, org: str, name: str) -> dict[str, Any]:
-    return _nothing(request, org, name)
-
-
-@router.get("/applications/{slug:org}/{slug:name}/learning-runs", response=Nothing, summary="Learning runs (none)")
-def list_learning_runs(request: Request, org: str, name: str) -> dict[str, Any]:
-    return _nothing(request, org, name)
-
-
 @router.get("/applications/{slug:org}/{slug:name}/batches", response=Nothing, summary="Batches of samples (none)")
 def list_batches(request: Request, org: str, name: str) -> dict[str, Any]:
     return _nothing(request, org, name)

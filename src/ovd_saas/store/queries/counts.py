@@ -3,12 +3,22 @@
 from collections import Counter
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Sum
 
 from ovd_saas.domain import executions as executing
 from ovd_saas.domain import processes as processing
 from ovd_saas.domain.phase import phase
-from ovd_saas.store.records import Application, Execution, Process, Release, Runner
+from ovd_saas.store.records import (
+    Application,
+    Batch,
+    Execution,
+    LearningRun,
+    ModelVersion,
+    Process,
+    Promotion,
+    Release,
+    Runner,
+)
 
 
 def applications_by_phase() -> Counter[str]:
@@ -54,3 +64,25 @@ def releases_by_state() -> Counter[str]:
 
 def runners_up() -> int:
     return Runner.objects.filter(is_up=True).count()
+
+
+def batches() -> int:
+    return Batch.objects.count()
+
+
+def pending_samples() -> int:
+    """Of the batches that no learning run has taken, from their partial index."""
+    rows = Batch.objects.filter(step__isnull=True, taken_down_at__isnull=True)
+    return rows.aggregate(total=Sum("samples"))["total"] or 0
+
+
+def learning_runs_by_status() -> Counter[str]:
+    return Counter(dict(LearningRun.objects.order_by().values_list("status").annotate(Count("id"))))
+
+
+def models_by_state() -> Counter[str]:
+    return Counter(dict(ModelVersion.objects.order_by().values_list("state").annotate(Count("id"))))
+
+
+def promotions_by_kind() -> Counter[str]:
+    return Counter(dict(Promotion.objects.order_by().values_list("kind").annotate(Count("id"))))

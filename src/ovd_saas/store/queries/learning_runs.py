@@ -85,16 +85,16 @@ def awaiting(application: Application) -> list[LearningRun]:
     return list(all_of(application).filter(status=states.AWAITING))
 
 
-def batches_of(runs: Iterable[LearningRun]) -> dict[UUID, tuple[int, int]]:
-    """The numbers of the first and the last batch in the snapshot of each, by the id of the run; one query for all.
-    A run without a snapshot, or with an empty one, is not in it."""
-    by_snapshot: dict[int | None, list[UUID]] = {}
-    for run in runs:
-        by_snapshot.setdefault(run.snapshot_id, []).append(run.pk)
-    rows = Snapshot.objects.filter(pk__in=[key for key in by_snapshot if key]).values_list(
-        "pk", "batches__0__0", "last"
-    )
-    return {run: (first, last) for key, first, last in rows if first is not None for run in by_snapshot[key]}
+def batches_of(run: LearningRun) -> tuple[int, int] | None:
+    """The numbers of the first and the last batch in its snapshot; None when it has none yet, or an empty one."""
+    return bounds([run.snapshot_id]).get(run.snapshot_id or 0)
+
+
+def bounds(snapshot_ids: Iterable[int | None]) -> dict[int, tuple[int, int]]:
+    """The numbers of the first and the last batch of each of these snapshots that has any; one query for all."""
+    wanted = {id_ for id_ in snapshot_ids if id_ is not None}
+    rows = Snapshot.objects.filter(pk__in=wanted).values_list("pk", "batches__0__0", "last") if wanted else []
+    return {id_: (first, last) for id_, first, last in rows if first is not None}
 
 
 def events_after(run_id: UUID, last: int) -> list[LearningEvent]:

@@ -1,9 +1,11 @@
 """Model versions and the ledger of what was live when, as doors read them. Floor 1."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from ovd_saas.domain import models as states
 from ovd_saas.store.queries import pages
@@ -11,6 +13,14 @@ from ovd_saas.store.records import Application, ModelVersion, Promotion
 
 _RELATED = ("application__organisation", "run", "parent", "release", "snapshot")
 _LONG = ("run__log", "snapshot__batches")
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A row of the ledger, and how long it was in force."""
+
+    promotion: Promotion
+    until: datetime | None  # the next promotion; None: it is the last one
 
 
 def all_of(application: Application) -> QuerySet[ModelVersion]:
@@ -49,18 +59,35 @@ def live(application: Application) -> ModelVersion | None:
     return all_of(application).filter(state=states.ACTIVE).first()
 
 
+def is_coming(model: ModelVersion) -> bool:
+    """Whether it takes over when a process of it is ready."""
+    return Application.objects.filter(pk=model.application_id, upcoming_model=model).exists()
+
+
 def ledger(application: Application) -> QuerySet[Promotion]:
     """Every promotion and rollback, the newest first."""
     rows = Promotion.objects.filter(application=application).select_related("model", "previous")
     return rows.order_by("-at")
 
 
-def promotions_of(models: Iterable[ModelVersion]) -> dict[int, list[Promotion]]:
-    """When each of them became live, oldest first, by the id of the version; one query for all."""
-    found: dict[int, list[Promotion]] = {model.pk: [] for model in models}
-    for row in Promotion.objects.filter(model_id__in=found).order_by("at"):
-        found[row.model_id].append(row)
+def stretches_of(models: Iterable[ModelVersion]) -> dict[int, list[Stretch]]:
+    """When each of them was live, oldest first, by the id of the version; one query for all."""
+    found: dict[int, list[Stretch]] = {model.pk: [] for model in models}
+    for row in _with_ends(Promotion.objects.filter(model_id__in=found)).order_by("at"):
+        found[row.model_id].append(Stretch(row, row.until))
     return found
+
+
+def stretch_at(application: Application, at: datetime) -> Stretch | None:
+    """What was live at that moment, and until when; None before the first promotion."""
+    row = _with_ends(ledger(application).filter(at__lte=at)).first()
+    return Stretch(row, row.until) if row else None
+
+
+def _with_ends(rows: QuerySet[Promotion]) -> QuerySet[Any]:
+    """Each with `until`: the moment of the next row of the ledger."""
+    later = Promotion.objects.filter(application=OuterRef("application"), at__gt=OuterRef("at")).order_by("at")
+    return rows.annotate(until=Subquery(later.values("at")[:1]))
 
 
 def live_at(application: Application, at: datetime) -> Promotion | None:

@@ -22,7 +22,7 @@ FLAGS = [
 WIDTHS = (1280, 390)
 SCHEMES = ("light", "dark")
 PLACES = ["/", "/?show=faulty", "/?q=nothing-of-this-name", "/machines/", "/tokens/", "/nowhere/"]
-TABS = ("overview", "executions", "releases", "timeline", "processes", "about")
+TABS = ("overview", "data", "learning", "models", "executions", "releases", "timeline", "processes", "about")
 
 
 def sign_in(page: Page, base: str, user: str, password: str) -> None:
@@ -47,6 +47,8 @@ def places(page: Page, base: str) -> list[str]:
         own = application.replace("/applications/", "/a/")
         found += [own, *(own + sample for sample in links(page, base + own, r"\?sample=.*")[:1])]
         found += links(page, f"{base}{application}?tab=releases", r"/applications/[\w-]+/[\w-]+/releases/\d+/")
+        found += links(page, f"{base}{application}?tab=data", r"/applications/[\w-]+/[\w-]+/batches/\d+/")[:2]
+        found += links(page, f"{base}{application}?tab=learning", r"/learning-runs/[0-9a-f-]+/")
         executions = links(page, f"{base}{application}?tab=executions", r"/executions/[0-9a-f-]+/")
         found += executions + [own + execution.lstrip("/") for execution in executions]
     return list(dict.fromkeys(found))

@@ -6,7 +6,18 @@ The tones are the classes `tone-…` of `static/ovd/states.css`, the icons those
 from dataclasses import dataclass
 from typing import Any
 
-from ovd_saas.domain import executions, health, learning, phase, processes, releases, service, status
+from ovd_saas.domain import (
+    executions,
+    health,
+    learning,
+    learning_runs,
+    models,
+    phase,
+    processes,
+    releases,
+    service,
+    status,
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,51 @@ PROCESSES = {
     processes.DRAINING: Look("dusk", "sunset", "draining", True),
     processes.ENDED: Look("still", "moon", "ended"),
 }
+LEARNING_RUNS = {
+    learning_runs.QUEUED: Look("still", "clock", "queued"),
+    learning_runs.RUNNING: Look("learn", "school", "learning", True),
+    learning_runs.PAUSED: Look("dusk", "player-pause", "paused"),
+    learning_runs.EVALUATING: Look("learn", "scale", "being judged", True),
+    learning_runs.AWAITING: Look("dawn", "hourglass", "awaits approval"),
+    learning_runs.PROMOTED: Look("go", "circle-check", "promoted"),
+    learning_runs.REJECTED: Look("dusk", "thumb-down", "rejected"),
+    learning_runs.FAILED: Look("bad", "x", "failed"),
+    learning_runs.CANCELLED: Look("still", "ban", "cancelled"),
+}
+MODELS = {
+    models.CANDIDATE: Look("dawn", "hourglass", "candidate"),
+    models.ACTIVE: Look("go", "circle-check", "live"),
+    models.REJECTED: Look("dusk", "thumb-down", "rejected"),
+    models.RETIRED: Look("still", "archive", "was live"),
+}
+BATCHES = {
+    "pending": Look("dawn", "hourglass", "pending"),
+    "learning": Look("learn", "school", "being learned", True),
+    "learned": Look("go", "check", "learned"),
+    "taken_down": Look("still", "eraser", "taken down"),
+}
+DECISIONS = {
+    "due": Look("learn", "school", "learning is due"),
+    "waits": Look("dawn", "clock", "waits"),
+    "skipped": Look("still", "ban", "skipped"),
+}
+TRIGGERS = {
+    "schedule": Look("still", "calendar-time", "schedule"),
+    "data": Look("still", "database-import", "data"),
+    "notice": Look("still", "bell", "notice"),
+    "drift": Look("still", "wave-sine", "drift"),
+    "manual": Look("still", "hand-click", "by hand"),
+}
+DELIVERIES = {
+    "intake": Look("still", "inbox", "sent in"),
+    "feedback": Look("still", "message-2", "feedback"),
+    "execution": Look("still", "player-play", "from an execution"),
+    "source": Look("still", "folder", "from a source"),
+}
+PROMOTIONS = {
+    "promote": Look("go", "circle-check", "promoted"),
+    "rollback": Look("dusk", "arrow-back-up", "rolled back"),
+}
 RUNNERS = {
     True: Look("go", "server-2", "up"),
     False: Look("bad", "plug-connected-x", "down"),
@@ -79,6 +135,7 @@ REGIONS = {
     "learning": LEARNING,
     "health": HEALTH,
     "release": RELEASES,
+    "model": MODELS,
 }
 ACTIONS = {
     "wake": Look("go", "sun", "Wake"),

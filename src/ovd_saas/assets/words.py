@@ -1,4 +1,4 @@
-"""Words: an author's Markdown as safe HTML."""
+"""Words: an author's Markdown as safe HTML; lengths of time as people say them."""
 
 import nh3
 from django.utils.safestring import SafeString, mark_safe
@@ -21,3 +21,12 @@ def markdown(text: str) -> SafeString:
         link_rel="noopener noreferrer nofollow",
     )
     return mark_safe(html)  # noqa: S308 - nh3 cleaned it
+
+
+def span(seconds: float) -> str:
+    """A round length: "90 s", "5 min", "6 h", "2 days"."""
+    for size, unit in ((86_400, "day"), (3600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}"
+    return f"{seconds:g} s"

@@ -22,8 +22,8 @@ from ovd_saas.domain import health, service, status
 from ovd_saas.frontends import form, posted, samples
 from ovd_saas.frontends.form import Prefilled
 from ovd_saas.store.queries import executions as archive
-from ovd_saas.store.queries import panel
-from ovd_saas.store.records import Application, Release
+from ovd_saas.store.queries import models, panel
+from ovd_saas.store.records import Application, ModelVersion, Release
 
 SEEDS = 2**31
 
@@ -93,6 +93,9 @@ def _context(request: HttpRequest, by: access.Caller, application: Application) 
         "outlook": outlook(application),
         "api": f"/api/v1/applications/{application.organisation.slug}/{application.name}/executions",
         "address": request.build_absolute_uri("/").rstrip("/"),
+        "may_learn": bool((release.manifest.get("learn") or {}).get("from_executions")) if release else False,
+        "consent": request.POST.get("consent") == "yes",
+        "learned": learned(application),
         "recent": archive.all_of(application).filter(caller=by.key)[:5],
     }
 
@@ -131,6 +134,11 @@ def _earlier(text: str, application: Application) -> Any:
     except ValueError:
         return None
     return earlier if earlier and earlier.application_id == application.pk and not earlier.taken_down_at else None
+
+
+def learned(application: Application) -> ModelVersion | None:
+    """The version that answers, where one was learned."""
+    return models.live(application) if application.model_id else None
 
 
 def outlook(application: Application) -> dict[str, Any]:

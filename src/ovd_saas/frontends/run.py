@@ -11,6 +11,7 @@ from ovd_saas.appcore import access
 from ovd_saas.assets import archive, found
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.domain import executions as states
+from ovd_saas.frontends import feedback
 from ovd_saas.store.queries import events, executions
 
 
@@ -22,6 +23,7 @@ def show(request: HttpRequest, org: str, name: str, id_: UUID) -> HttpResponse:
     if (row.application.organisation.slug, row.application.name) != (org, name):
         raise Http404("No such execution of this application.")
     is_final = row.status in states.FINAL
+    may_say = access.may(by, access.EXECUTE, org)
     context: dict[str, Any] = {
         "execution": row,
         "application": row.application,
@@ -29,6 +31,8 @@ def show(request: HttpRequest, org: str, name: str, id_: UUID) -> HttpResponse:
         "position": executions.position(row),
         "log": row.log if is_final else events.log_so_far(id_),
         "may_cancel": not is_final and (row.caller == by.key or access.may(by, access.OPERATE, org)),
+        "question": feedback.question(row) if may_say else None,
+        "thanks": feedback.thanks(row),
         **archive.values(row),
     }
     return shown(request, "frontends/run", context)

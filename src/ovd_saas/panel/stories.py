@@ -48,6 +48,12 @@ def of(application: Application) -> Story:
     )
 
 
+def learns(application: Application) -> bool:
+    """Whether there is anything to say about its learning."""
+    manifest = application.release.manifest if application.release else {}
+    return bool(manifest.get("learn")) or application.model_id is not None
+
+
 def limits(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     """What the manifest declares about resources and time, in words."""
     resources, execute, sleep = (manifest.get(part, {}) for part in ("resources", "execute", "sleep"))

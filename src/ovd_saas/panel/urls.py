@@ -3,7 +3,20 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from ovd_saas.panel.pages import applications, events, executions, files, machines, releases, tokens
+from ovd_saas.panel.pages import (
+    applications,
+    data,
+    events,
+    executions,
+    files,
+    learning,
+    machines,
+    models,
+    releases,
+    tokens,
+)
+
+APPLICATION = "applications/<slug:org>/<slug:name>/"
 
 app_name = "panel"
 urlpatterns = [
@@ -12,10 +25,20 @@ urlpatterns = [
     path("logout/", auth.LogoutView.as_view(next_page="/login/"), name="logout"),
     path("events/", events.stream, name="events"),
     path("applications/", applications.index),
-    path("applications/<slug:org>/<slug:name>/", applications.show, name="application"),
-    path("applications/<slug:org>/<slug:name>/actions/", applications.act, name="act"),
-    path("applications/<slug:org>/<slug:name>/releases/<int:number>/", releases.show, name="release"),
-    path("applications/<slug:org>/<slug:name>/releases/<int:number>/use/", releases.use, name="use_release"),
+    path(APPLICATION, applications.show, name="application"),
+    path(f"{APPLICATION}actions/", applications.act, name="act"),
+    path(f"{APPLICATION}releases/<int:number>/", releases.show, name="release"),
+    path(f"{APPLICATION}releases/<int:number>/use/", releases.use, name="use_release"),
+    path(f"{APPLICATION}batches/<int:number>/", data.show, name="batch"),
+    path(f"{APPLICATION}batches/<int:number>/take-down/", data.take_down, name="take_down_batch"),
+    path(f"{APPLICATION}batches/<int:number>/files/<str:digest>", data.file, name="batch_file"),
+    path(f"{APPLICATION}learning-runs/", learning.begin, name="learn"),
+    path(f"{APPLICATION}learning-runs/<int:number>/", learning.numbered, name="learning_run_numbered"),
+    path(f"{APPLICATION}models/rollback/", models.rollback, name="rollback"),
+    path(f"{APPLICATION}models/<int:number>/promote/", models.promote, name="promote"),
+    path(f"{APPLICATION}models/<int:number>/reject/", models.reject, name="reject"),
+    path("learning-runs/<uuid:id_>/", learning.show, name="learning_run"),
+    path("learning-runs/<uuid:id_>/cancel/", learning.cancel, name="cancel_learning"),
     path("executions/<uuid:id_>/", executions.show, name="execution"),
     path("executions/<uuid:id_>/cancel/", executions.cancel, name="cancel"),
     path("executions/<uuid:id_>/take-down/", executions.take_down, name="take_down"),

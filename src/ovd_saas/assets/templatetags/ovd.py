@@ -15,6 +15,8 @@ from django.utils.safestring import SafeString
 
 from ovd_saas.assets import kinds, looks, plots
 from ovd_saas.assets.kinds import Shown
+from ovd_saas.assets.words import span as length
+from ovd_saas.domain.figures import short as short_number
 
 register = template.Library()
 
@@ -31,7 +33,14 @@ _TABLES: dict[str, dict[Any, looks.Look]] = {
     "health": looks.HEALTH,
     "learning": looks.LEARNING,
     "phase": looks.PHASES,
+    "run": looks.LEARNING_RUNS,
+    "model": looks.MODELS,
+    "batch": looks.BATCHES,
+    "decision": looks.DECISIONS,
+    "promotion": looks.PROMOTIONS,
 }
+
+_NAMES: dict[str, dict[Any, looks.Look]] = {"delivery": looks.DELIVERIES, "trigger": looks.TRIGGERS}
 
 
 @register.simple_tag
@@ -56,6 +65,13 @@ def chip(look: looks.Look) -> SafeString:
 def state(table: str, value: Any) -> SafeString:
     """`{% state "execution" execution.status %}`: colour, icon and word."""
     return chip(looks.of(_TABLES[table], value))
+
+
+@register.simple_tag
+def named(table: str, value: Any) -> SafeString:
+    """`{% named "delivery" batch.kind %}`: icon and word of what is no state, so without a colour."""
+    look = looks.of(_NAMES[table], value)
+    return format_html('<span class="ovd-named">{}<span>{}</span></span>', icon(look.icon), look.word)
 
 
 @register.simple_tag
@@ -145,6 +161,8 @@ def region_move(transition: Any) -> SafeString:
         return format_html(
             '<strong>Release {}</strong><span class="text-secondary">made current</span>', transition.target
         )
+    if transition.region == "model" and transition.target.isdecimal():
+        return _versions_move(transition)
     target = region_state(transition.region, transition.target)
     if not transition.source:
         return target
@@ -154,10 +172,24 @@ def region_move(transition: Any) -> SafeString:
     )
 
 
+def _versions_move(transition: Any) -> SafeString:
+    """ "Version 3 is live, version 2 was"."""
+    before = f"after version {transition.source}" if transition.source.isdecimal() else "the first one"
+    return format_html(
+        '<strong>Version {}</strong>{}<span class="text-secondary">{}</span>',
+        transition.target,
+        chip(looks.MODELS["active"]),
+        before,
+    )
+
+
+_ACTORS = {"appcore": "AppCore", "gate": "the gate", "bake": "the watch after promotion"}
+
+
 @register.filter
 def actor(name: str) -> str:
     """ "ana", "AppCore"."""
-    return "AppCore" if name == "appcore" else name.removeprefix("user:")
+    return _ACTORS.get(name) or name.removeprefix("user:")
 
 
 @register.simple_tag
@@ -169,6 +201,14 @@ def cause_link(cause: str, application: Any) -> SafeString | str:
     if kind == "release" and which.isdecimal():
         address = reverse("panel:release", args=[application.organisation.slug, application.name, which])
         return format_html('<a href="{}">release {}</a>', address, which)
+    if kind == "learning-run" and which.isdecimal():
+        place = [application.organisation.slug, application.name, which]
+        return format_html(
+            '<a href="{}">learning run {}</a>', reverse("panel:learning_run_numbered", args=place), which
+        )
+    if kind == "batch" and which.isdecimal():
+        place = [application.organisation.slug, application.name, which]
+        return format_html('<a href="{}">batch {}</a>', reverse("panel:batch", args=place), which)
     return format_html("<span>{} …{}</span>", kind, which[-8:]) if which else cause
 
 
@@ -222,6 +262,18 @@ def compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+@register.simple_tag
+def share(part: float, whole: float) -> str:
+    """A fraction for a progress bar, 0 to 1."""
+    return f"{min(1.0, part / whole):.3f}" if whole else "1"
+
+
+@register.filter
+def why(cause: str) -> str:
+    """What made a run due, in words: `user:ana` is a person, `2026-03-01T03:00:00Z` a moment of the schedule."""
+    return cell(cause.removeprefix("cron ")) if _MOMENT.fullmatch(cause.removeprefix("cron ")) else actor(cause)
+
+
 register.filter("kinds_of_file", kinds.kinds_of_file)
 
 
@@ -241,6 +293,29 @@ def number(value: Any) -> str:
     if isinstance(value, int) or value.is_integer():
         return number_format(int(value), use_l10n=True, force_grouping=True) if abs(value) < 1e15 else f"{value:g}"
     return f"{value:,.6g}"
+
+
+@register.filter
+def number3(value: Any) -> str:
+    """A measured number in three digits that matter: a metric, a limit, a drift."""
+    return short_number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+@register.filter
+def span(value: float) -> str:
+    """A round length: "15 min", "1 day"."""
+    return length(value)
+
+
+@register.filter
+def label(value: Any) -> str:
+    """What somebody said was right: a number, a word, or an object as JSON."""
+    return compact(value) if isinstance(value, dict | list | bool) else number(value)
+
+
+@register.simple_tag
+def run_tone(status: str) -> str:
+    return f"tone-{looks.of(looks.LEARNING_RUNS, status).tone}"
 
 
 @register.filter

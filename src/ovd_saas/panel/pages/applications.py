@@ -13,24 +13,40 @@ from django.views.decorators.http import require_POST, require_safe
 from ovd_saas.appcore import access
 from ovd_saas.appcore import applications as verbs
 from ovd_saas.appcore.refusals import Refusal
-from ovd_saas.assets import found, looks
+from ovd_saas.assets import answers, found, looks
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.assets.words import markdown
 from ovd_saas.domain import applications as rules
 from ovd_saas.domain import diagram
-from ovd_saas.panel import answers, stories
-from ovd_saas.store.queries import applications, executions, pages, panel, releases, timeline
+from ovd_saas.panel import learning_words, stories
+from ovd_saas.panel.pages import data, learning
+from ovd_saas.panel.pages import models as versions
+from ovd_saas.store.queries import (
+    applications,
+    executions,
+    learning_runs,
+    models,
+    pages,
+    panel,
+    received,
+    releases,
+    timeline,
+)
 from ovd_saas.store.records import Application
 
 PER_PAGE = 50
 TABS = {
     "overview": ("Overview", "activity"),
+    "data": ("Data", "database"),
+    "learning": ("Learning", "school"),
+    "models": ("Models", "versions"),
     "executions": ("Executions", "player-play"),
     "releases": ("Releases", "package"),
     "timeline": ("Timeline", "history"),
     "processes": ("Processes", "cpu"),
     "about": ("About", "info-circle"),
 }
+OF_LEARNING = ("data", "learning", "models")  # shown for applications that learn
 GROUPS = (
     ("idle", looks.PHASES["idle"]),
     ("learning", looks.PHASES["learning"]),
@@ -88,6 +104,7 @@ def show(request: HttpRequest, org: str, name: str) -> HttpResponse:
     tab = request.GET.get("tab", "overview")
     tab = tab if tab in TABS else "overview"
     may_operate = access.may(by, access.OPERATE, org)
+    learns = stories.learns(row)
     context: dict[str, Any] = {
         "here": "applications",
         "application": row,
@@ -96,10 +113,12 @@ def show(request: HttpRequest, org: str, name: str) -> HttpResponse:
         "actions": _actions(row) if may_operate else [],
         "may_operate": may_operate,
         "tab": tab,
-        "tabs": [(key, *words, key == tab) for key, words in TABS.items()],
+        "learns": learns,
+        "tabs": [(key, *words, key == tab) for key, words in TABS.items() if learns or key not in OF_LEARNING],
     }
     try:
-        context |= _TAB_CONTENTS[tab](request, row)
+        if learns or tab not in OF_LEARNING:
+            context |= _TAB_CONTENTS[tab](request, row)
     except pages.BadCursor:
         raise Http404("There is no such page of this list.") from None
     return shown(request, "panel/application", context)
@@ -123,6 +142,20 @@ def _overview(request: HttpRequest, row: Application) -> dict[str, Any]:
         ],
         "executions": executions.recent(row, limit=6),
         "transitions": timeline.of(row, limit=6),
+        **(_learned(row) if stories.learns(row) else {}),
+    }
+
+
+def _learned(row: Application) -> dict[str, Any]:
+    """What the cards about data, learning and the live model say."""
+    manifest = row.release.manifest if row.release else {}
+    return {
+        "totals": received.totals(row),
+        "least": learning_words.manifest_part(manifest, "learn").get("min_samples", 1),
+        "run": learning_runs.open_run(row),
+        "next_look": next(iter(panel.latest_evaluations(row)), None),
+        "live": models.live(row),
+        "awaiting": learning_runs.awaiting(row),
     }
 
 
@@ -162,6 +195,9 @@ def _about(request: HttpRequest, row: Application) -> dict[str, Any]:
 
 _TAB_CONTENTS = {
     "overview": _overview,
+    "data": data.tab,
+    "learning": learning.tab,
+    "models": versions.tab,
     "executions": _executions,
     "releases": _releases,
     "timeline": _timeline,

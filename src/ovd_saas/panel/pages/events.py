@@ -21,7 +21,7 @@ _organisations: dict[int, str] = {}  # application id -> slug of its organisatio
 
 @require_safe
 async def stream(request: HttpRequest) -> HttpResponseBase:
-    """Only what the person may see, and only which it was: `{about, application, execution, release}`."""
+    """Only what the person may see, and only which it was: `{about, application, execution, release, learning}`."""
     user = await request.auser()
     if not user.is_authenticated:
         return HttpResponse("Sign in first.", status=401, content_type="text/plain")
@@ -47,11 +47,13 @@ async def _events(caller: access.Caller) -> AsyncIterator[str]:
 
 
 def told(notice: dict[str, Any]) -> dict[str, Any]:
-    """A notice in the words of the pages: which application, execution or release it is about."""
+    """A notice in the words of the pages: which application, execution, release or learning run it is about."""
     about = notice["about"]
     event = {"about": about}
     if about in ("application", "execution", "release") and "id" in notice:
         event[about] = notice["id"]
+    if about == "learning" and notice.get("run"):
+        event["learning"] = notice["run"]
     if "application" in notice:
         event["application"] = notice["application"]
     return event

@@ -12,10 +12,10 @@ from django.views.decorators.http import require_POST, require_safe
 from ovd_saas.appcore import access
 from ovd_saas.appcore import executions as verbs
 from ovd_saas.appcore.refusals import Refusal
-from ovd_saas.assets import archive, found
+from ovd_saas.assets import answers, archive, found
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.domain import executions as states
-from ovd_saas.panel import answers, provenance
+from ovd_saas.panel import provenance
 from ovd_saas.store.queries import events, executions
 
 

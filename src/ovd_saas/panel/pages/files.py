@@ -35,16 +35,17 @@ def download(request: HttpRequest, id_: UUID, digest: str) -> HttpResponseBase:
         raise Http404("The file is no longer stored.") from None
     is_inline = file["media_type"] in PICTURES and "download" not in request.GET
     answer = StreamingHttpResponse(
-        _chunks(opened), content_type=file["media_type"] if is_inline else "application/octet-stream"
+        chunks(opened), content_type=file["media_type"] if is_inline else "application/octet-stream"
     )
     answer["Content-Length"] = str(file["size"])
-    answer["Content-Disposition"] = _disposition(file["name"], is_inline)
+    answer["Content-Disposition"] = disposition(file["name"], is_inline)
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Cache-Control"] = "private, max-age=86400, immutable"
     return answer
 
 
-async def _chunks(opened: BinaryIO) -> AsyncIterator[bytes]:
+async def chunks(opened: BinaryIO) -> AsyncIterator[bytes]:
+    """The bytes, piece by piece; afterwards it is closed."""
     try:
         while chunk := await sync_to_async(opened.read, thread_sensitive=False)(CHUNK):
             yield chunk
@@ -52,7 +53,8 @@ async def _chunks(opened: BinaryIO) -> AsyncIterator[bytes]:
         opened.close()
 
 
-def _disposition(name: str, is_inline: bool) -> str:
+def disposition(name: str, is_inline: bool) -> str:
+    """The header that names the file, with any letters."""
     plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "_" for letter in name)
     return f"{'inline' if is_inline else 'attachment'}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
@@ -76,5 +78,5 @@ def values(request: HttpRequest, id_: UUID, side: str, name: str) -> HttpRespons
     else:
         raise Http404("This execution has no such series or table.")
     answer = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = _disposition(f"{name}.csv", False)
+    answer["Content-Disposition"] = disposition(f"{name}.csv", False)
     return answer

@@ -11,10 +11,10 @@ from django.views.decorators.http import require_POST, require_safe
 from ovd_saas.appcore import access
 from ovd_saas.appcore import releases as verbs
 from ovd_saas.appcore.refusals import Refusal
-from ovd_saas.assets import found, kinds
+from ovd_saas.assets import answers, found
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.domain import releases as states
-from ovd_saas.panel import answers
+from ovd_saas.panel import schema_rows
 from ovd_saas.store.queries import releases
 from ovd_saas.store.records import Application, Release
 
@@ -33,10 +33,14 @@ def show(request: HttpRequest, org: str, name: str, number: int) -> HttpResponse
         "is_current": is_current,
         "may_use": row.state == states.READY and not is_current and access.may(by, access.PUSH, org),
         "manifest": _sections(row.manifest),
-        "sides": [(side.capitalize(), _fields(row.schema.get(side, {}))) for side in ("inputs", "outputs")],
+        "sides": [(side.capitalize(), schema_rows.of(row.schema.get(side, {}))) for side in _sides(row)],
         "samples": row.schema.get("samples", []),
     }  # fmt: skip
     return shown(request, "panel/release", context)
+
+
+def _sides(row: Release) -> list[str]:
+    return ["inputs", "outputs", *(["sample"] if row.schema.get("sample") else [])]
 
 
 @login_required
@@ -64,9 +68,9 @@ def _release(application: Application, number: int) -> Release:
 
 _ORDER = (
     "name", "title", "summary", "licence", "authors", "paper", "credits", "tags", "entry", "command", "description",
-    "resources", "execute", "sleep", "environment", "network", "learn", "gate",
+    "resources", "execute", "sleep", "environment", "network", "learn", "gate", "drift",
 )  # fmt: skip
-_SHOWN_ELSEWHERE = ("description_text", "inputs", "outputs")
+_SHOWN_ELSEWHERE = ("description_text", "inputs", "outputs", "sample")
 
 
 def _sections(manifest: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -76,7 +80,15 @@ def _sections(manifest: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]
     about = {name: value for name, value in values.items() if not isinstance(value, dict)}
     tables = [("", about), *((name, value) for name, value in values.items() if isinstance(value, dict))]
     said = [
-        (name, [(key, _said(value)) for key, value in rows.items() if not _is_empty(value)]) for name, rows in tables
+        (
+            name,
+            [
+                (key, _said(value))
+                for key, value in rows.items()
+                if key not in _SHOWN_ELSEWHERE and not _is_empty(value)
+            ],
+        )
+        for name, rows in tables
     ]
     return [(name, rows) for name, rows in said if rows]
 
@@ -93,33 +105,3 @@ def _said(value: Any) -> str:
     if isinstance(value, list):
         return "; ".join(_said(inner) for inner in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each field as a row: label, name, kind, bounds, default."""
-    properties = schema.get("properties", {})
-    return [_field(name, properties[name], name in schema.get("required", [])) for name in kinds.ordered(properties)]
-
-
-def _field(name: str, prop: dict[str, Any], is_required: bool) -> dict[str, Any]:
-    hints = prop.get("x-ovd", {})
-    least, most = prop.get("minimum"), prop.get("maximum")
-    bounds = [
-        f"{least:g} to {most:g}" if least is not None and most is not None
-        else f"at least {least:g}" if least is not None
-        else f"at most {most:g}" if most is not None
-        else "",
-        " or ".join(str(one) for one in prop.get("enum", [])),
-        f"at least {hints['minimum_length']} long" if hints.get("minimum_length") else "",
-        kinds.kinds_of_file(hints.get("media_types", [])),
-    ]  # fmt: skip
-    return {
-        "name": name,
-        "label": prop.get("title", name),
-        "help": prop.get("description", ""),
-        "kind": hints.get("kind", ""),
-        "unit": hints.get("unit", ""),
-        "bounds": "; ".join(one for one in bounds if one),
-        "default": prop.get("default"),
-        "is_required": is_required,
-    }

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from ovd_saas.appcore import access
 from ovd_saas.appcore.refusals import Refusal
-from ovd_saas.panel import answers
+from ovd_saas.assets import answers
 from ovd_saas.store.records import Token, User
 
 _SHOWN_ONCE = "token_shown_once"  # key of the session: a reload shows it no more

@@ -11,7 +11,7 @@ from ovd_saas.domain import executions as states
 from ovd_saas.store.queries import pages, turns
 from ovd_saas.store.records import Application, Execution, ExecutionEvent
 
-_RELATED = ("application__organisation", "release", "created_by")
+_RELATED = ("application__organisation", "release", "model", "created_by")
 
 
 def all_of(application: Application) -> QuerySet[Execution]:

@@ -6,9 +6,9 @@ from django.db.models import Count, Q, QuerySet
 
 from ovd_saas.domain import health, learning, service, status
 from ovd_saas.domain import processes as processing
-from ovd_saas.store.queries import applications
+from ovd_saas.store.queries import applications, pages
 from ovd_saas.store.queries.applications import Viewer
-from ovd_saas.store.records import Application, Process
+from ovd_saas.store.records import Application, DriftMeasure, LearningEvent, LearningRun, Process, TriggerEvaluation
 
 _FAULTY = Q(health=health.FAULTY, status=status.ENABLED)
 _LEARNS = Q(learning__in=learning.OCCUPIED)
@@ -55,7 +55,7 @@ def found(viewer: Viewer, *, text: str = "", show: str = "") -> QuerySet[Applica
 
 def processes(application: Application, *, ended: int = 10) -> list[Process]:
     """The living ones, newest first, then the last few that ended."""
-    rows = Process.objects.filter(application=application).select_related("runner", "release")
+    rows = Process.objects.filter(application=application).select_related("runner", "release", "model")
     living = rows.exclude(state=processing.ENDED).order_by("-started_at")
     return [*living, *rows.filter(state=processing.ENDED).order_by("-started_at")[:ended]]
 
@@ -65,3 +65,42 @@ def last_waking_seconds(application: Application) -> float | None:
     rows = Process.objects.filter(application=application, ready_at__isnull=False).order_by("-started_at")
     newest = rows.values_list("started_at", "ready_at").first()
     return (newest[1] - newest[0]).total_seconds() if newest and newest[1] else None
+
+
+def processes_of_run(run: LearningRun) -> list[Process]:
+    """Those that learned or judged for it, the first one first."""
+    return list(Process.objects.filter(run=run).select_related("runner").order_by("started_at"))
+
+
+def evaluations(
+    application: Application, *, before: str | None = None, limit: int = 15, kind: str = "", decision: str = ""
+) -> pages.Page[TriggerEvaluation]:
+    """Looks at whether learning is due, the newest first; "" = any. Raises BadCursor."""
+    rows = TriggerEvaluation.objects.filter(application=application).select_related("run").order_by("-id")
+    rows = rows.defer("run__log")
+    if kind:
+        rows = rows.filter(kind=kind)
+    if decision:
+        rows = rows.filter(decision=decision)
+    if before is not None:
+        (id_,) = pages.after(before, int)
+        rows = rows.filter(id__lt=id_)
+    return pages.page(rows, limit, lambda row: (row.pk,))
+
+
+def latest_evaluations(application: Application) -> list[TriggerEvaluation]:
+    """The newest one of each kind, first those that will be looked at again soonest."""
+    rows = TriggerEvaluation.objects.filter(application=application).select_related("run").defer("run__log")
+    newest = rows.order_by("kind", "-id").distinct("kind")
+    return sorted(newest, key=lambda row: (row.again_at is None, row.again_at or row.at, -row.pk))
+
+
+def drift(application: Application, *, limit: int = 60) -> list[DriftMeasure]:
+    """The latest measures, the oldest of them first, without their windows."""
+    rows = DriftMeasure.objects.filter(application=application).select_related("model").defer("window")
+    return list(rows.order_by("-id")[:limit])[::-1]
+
+
+def status_events(run: LearningRun) -> list[LearningEvent]:
+    """How the run went from state to state, in order."""
+    return list(LearningEvent.objects.filter(run=run, kind="status").order_by("id")[:200])

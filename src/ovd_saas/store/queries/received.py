@@ -48,16 +48,17 @@ class Bar:
 def totals(application: Application) -> Totals:
     """One query."""
     found = Batch.objects.filter(application=application).aggregate(
-        batches=Count("id"),
-        samples=Sum("samples", default=0),
-        size=Sum("size", default=0),
+        all_batches=Count("id"),
+        all_samples=Sum("samples", default=0),
+        bytes=Sum("size", default=0),
         pending=Sum("samples", filter=_PENDING, default=0),
         pending_batches=Count("id", filter=_PENDING),
         taken_down=Count("id", filter=Q(taken_down_at__isnull=False)),
         first_at=Min("created_at"),
         last_at=Max("created_at"),
     )
-    return Totals(**found)
+    names = {"all_batches": "batches", "all_samples": "samples", "bytes": "size"}
+    return Totals(**{names.get(name, name): value for name, value in found.items()})
 
 
 def bars(application: Application, since: datetime, until: datetime) -> tuple[timedelta, list[Bar]]:
@@ -118,5 +119,5 @@ def source_counts(application: Application) -> dict[str, tuple[int, int, datetim
     """Files pulled, files that could not be, and when one was last seen, by address of the source."""
     rows = SourceFile.objects.filter(application=application).values_list("source")
     broken = Q(batch__isnull=True)
-    found = rows.annotate(Count("id", filter=~broken), Count("id", filter=broken), Max("seen_at"))
+    found = rows.annotate(pulled=Count("id", filter=~broken), failed=Count("id", filter=broken), at=Max("seen_at"))
     return {source: (pulled, failed, at) for source, pulled, failed, at in found}

@@ -1,4 +1,4 @@
-/* Kinds: plots of series, pixel sizes of pictures. The drawing library is fetched only by pages that have a plot. */
+/* Kinds: plots of series, pixel sizes of pictures; figures.js adds other figures. The drawing library is fetched only by pages that have a plot. */
 (function ($) {
   "use strict";
   var script = document.currentScript, loading = null;
@@ -18,9 +18,9 @@
   function palette() {
     return isDark()
       ? { text: "#c3cad6", quiet: "#8f9bae", grid: "#313a49", history: "#8f9bae", lines: ["#9fb0ff", "#5fd0a5", "#fbb08a", "#dfb0f5"],
-        band: "rgba(159,176,255,.22)", mark: "#ff8f8f", span: "rgba(255,120,120,.16)", back: "#1d2530" }
+        band: "rgba(159,176,255,.22)", mark: "#ff8f8f", span: "rgba(255,120,120,.16)", back: "#1d2530", good: "#5fd0a5", ink: "#10151f" }
       : { text: "#39424f", quiet: "#5a6472", grid: "#e3e7ed", history: "#7b8798", lines: ["#4352c7", "#0f8a5f", "#b4541a", "#8a3fb0"],
-        band: "rgba(67,82,199,.17)", mark: "#c62f2f", span: "rgba(198,47,47,.10)", back: "#ffffff" };
+        band: "rgba(67,82,199,.17)", mark: "#c62f2f", span: "rgba(198,47,47,.10)", back: "#ffffff", good: "#0f8a5f", ink: "#ffffff" };
   }
   function short(value) {
     if (value === null || value === undefined || isNaN(value)) { return "–"; }
@@ -95,7 +95,9 @@
   function draw(box) {
     library().then(function (echarts) {
       var chart = echarts.getInstanceByDom(box) || echarts.init(box, null, { renderer: "canvas" });
-      chart.setOption(options(JSON.parse(box.dataset.chart), box.classList.contains("kind-chart-small")), true);
+      var picture = JSON.parse(box.dataset.chart), isSmall = box.classList.contains("kind-chart-small");
+      var figure = picture.figure && window.ovd.figures[picture.figure];
+      chart.setOption(figure ? figure(picture, palette(), box) : options(picture, isSmall), true);
       box.dataset.drawn = "1";
       if (!box.ovdWatched) {
         box.ovdWatched = new ResizeObserver(function () { if (box.isConnected) { chart.resize(); } else { chart.dispose(); } });
@@ -118,5 +120,5 @@
   $(document).on("ovd:swapped", function (event) { show(event.target); });
   $(function () { show(document); });
   window.ovd = window.ovd || {};
-  window.ovd.kinds = { show: show, draw: draw };
+  window.ovd.kinds = { show: show, draw: draw, short: short };
 })(jQuery);

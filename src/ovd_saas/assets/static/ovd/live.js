@@ -8,7 +8,7 @@
   /* Which parts of the page a notice is about, in the words of data-live. */
   function subjects(notice) {
     var found = [notice.about];
-    ["application", "execution", "release"].forEach(function (noun) {
+    ["application", "execution", "release", "learning"].forEach(function (noun) {
       if (notice[noun] !== undefined) { found.push(noun + ":" + notice[noun]); }
     });
     if (notice.application !== undefined) { found.push("applications"); }
@@ -33,6 +33,14 @@
   }
   function mark(element) { return element.id || element.dataset.key || element.getAttribute("href") || element.name; }
 
+  /* A plot that was drawn stays and gets its new values: it is drawn over, not anew, and does not flicker. */
+  function keep(old) {
+    var fresh = old.id && document.getElementById(old.id);
+    if (!fresh) { return; }
+    Array.from(fresh.attributes).forEach(function (one) { if (one.name !== "style") { old.setAttribute(one.name, one.value); } });
+    $(fresh).replaceWith(old);
+  }
+
   /* Replaces the inside of a part; what was open stays open, what had the focus keeps it, scrolled boxes stay. */
   function swap(part, html) {
     if (plain(html) === part.ovdShown) { return; }
@@ -43,8 +51,10 @@
       var atEnd = this.scrollTop + this.clientHeight >= this.scrollHeight - 4;
       return { id: this.id, top: atEnd ? 1e9 : this.scrollTop };
     }).get();
+    var kept = $(part).find("[data-keep]").detach().get();
     $(part).html(html);
     part.ovdShown = plain(html);
+    kept.forEach(keep);
     open.forEach(function (id) { if (id) { $("#" + id).attr("open", ""); } });
     scrolled.forEach(function (box) { if (box.id) { $("#" + box.id).scrollTop(box.top); } });
     if (active) {

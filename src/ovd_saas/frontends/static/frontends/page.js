@@ -25,10 +25,13 @@
       }).then(function (bytes) { return { field: one.field, name: one.held.name, bytes: new Blob([bytes], { type: one.held.type }) }; });
     })).then(function (parts) { return { inputs: inputs, parts: parts }; });
   }
+  function consents() { return $("[data-consent]").prop("checked") === true; }
+  function body(inputs) { return consents() ? { inputs: inputs, consent: true } : { inputs: inputs }; }
   function request(gathered) {
-    if (!gathered.parts.length) { return { data: JSON.stringify({ inputs: gathered.inputs }), contentType: "application/json", processData: false }; }
+    if (!gathered.parts.length) { return { data: JSON.stringify(body(gathered.inputs)), contentType: "application/json", processData: false }; }
     var form = new FormData();
     form.append("inputs", new Blob([JSON.stringify(gathered.inputs)], { type: "application/json" }), "inputs.json");
+    if (consents()) { form.append("consent", "true"); }
     gathered.parts.forEach(function (part) { form.append(part.field, part.bytes, part.name); });
     return { data: form, contentType: false, processData: false };
   }
@@ -76,6 +79,7 @@
       if (answer instanceof Error) { $("[data-form-problem]").prop("hidden", false).text(answer.message); } else { complain(answer); }
     });
   });
+  $(document).on("change", "[data-consent]", function () { key = null; });
   $(document).on("input change", "[data-run] [data-field]", function () {
     key = null;
     $(this).find("[data-field-error]").text("");
@@ -98,9 +102,10 @@
     var lines = ["curl -H \"Authorization: Bearer $OVD_TOKEN\""];
     if (parts.length) {
       lines.push("  -F " + quoted("inputs=" + JSON.stringify(inputs) + ";type=application/json"));
+      if (consents()) { lines.push("  -F consent=true"); }
       parts.forEach(function (part) { lines.push("  -F " + quoted(part)); });
     } else {
-      lines.push("  -H \"Content-Type: application/json\"", "  -d " + quoted(JSON.stringify({ inputs: inputs })));
+      lines.push("  -H \"Content-Type: application/json\"", "  -d " + quoted(JSON.stringify(body(inputs))));
     }
     lines.push("  " + $code.data("address") + $("[data-run]").data("api"));
     $code.text(lines.join(" \\\n"));

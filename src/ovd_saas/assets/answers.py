@@ -1,4 +1,4 @@
-"""Answers to actions: JSON for the page's script, a redirect with a message for a plain form. Floor 3."""
+"""Answers to actions: JSON for the page's script, a redirect with a message for a plain form."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def refused(request: HttpRequest, refusal: Refusal, *, back: str) -> HttpRespons
     if wants_json(request):
         body = {"title": "Refused", "status": refusal.http, "code": refusal.code, "detail": refusal.detail}
         return JsonResponse(body, status=refusal.http, content_type="application/problem+json")
-    return render(request, "panel/refused.html", {"refusal": refusal, "back": back}, status=refusal.http)
+    return render(request, "ovd/not_done.html", {"refusal": refusal, "back": back}, status=refusal.http)
 
 
 def wants_json(request: HttpRequest) -> bool:

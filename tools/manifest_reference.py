@@ -1,0 +1,177 @@
+"""Writes docs/reference/manifest.md: every key of `ovd.toml`, its default and what it may be, from ovd.rules."""
+
+import dataclasses
+from pathlib import Path
+
+from ovd import rules
+from ovd.fields import KINDS, SAMPLE_KINDS
+from ovd.rules import Rule
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = Path("docs/reference/manifest.md")
+TEMPLATE = ROOT / "tools/manifest_page.md"
+TABLES = {
+    "about": rules.About,
+    "authors": rules.Author,
+    "resources": rules.Resources,
+    "execute": rules.Execute,
+    "sleep": rules.Sleep,
+    "environment": rules.Environment,
+    "network": rules.Network,
+    "learn": rules.Learn,
+    "sources": rules.Source,
+    "gate": rules.Gate,
+    "drift": rules.Drift,
+}
+MEANINGS = {
+    "about.name": "What the address ends in: `org/name`",
+    "about.title": "For people",
+    "about.summary": "One or two sentences for lists",
+    "about.description": "A Markdown file of the folder",
+    "about.licence": "Of the code, an SPDX name such as `Apache-2.0`",
+    "about.paper": "Address of the article",
+    "about.credits": "Whose data and methods these are",
+    "about.tags": "Words to find it by",
+    "about.entry": "The Python class; this or `command`",
+    "about.command": "The command line of a program in any language; this or `entry`",
+    "authors.name": 'Of one author, in `authors = [{ name = "…" }]`',
+    "authors.affiliation": "Where they work",
+    "authors.orcid": "Who they are",
+    "resources.memory_mb": "Memory of one process, in MB; beyond it is killed and the execution fails",
+    "resources.cpus": "Processors of one process",
+    "resources.gpus": "Graphics processors of one process",
+    "resources.disk_mb": "What one process may write, in MB",
+    "execute.timeout": "s that one execution may take",
+    "execute.concurrency": "Executions at once in one process",
+    "execute.max_queue": "Executions that may wait; more are answered with 429",
+    "execute.max_attempts": "How often an execution is begun when its process dies",
+    "sleep.after": "s of quiet after which it falls asleep",
+    "sleep.wake": "How a process begins: a new one, or a fork of one that has imported the libraries",
+    "sleep.preload": "Modules that are imported before somebody waits",
+    "sleep.keep_awake": "A time of the week in which it does not sleep; kept with the release, not yet obeyed",
+    "environment.lock": "The lock file, with hashes; an empty one means no packages",
+    "environment.python": "Which Pythons it runs with",
+    "network.hosts": "Hosts that it means to reach; kept with the release, and opens nothing",
+    "learn.on_wake": "When a user comes while it learns: both at once, learning gives way, or the user waits",
+    "learn.data": "`all`: learn from everything each time. `new`: from what the parent has not learned",
+    "learn.schedule": "Cron: learning is due at these moments, if there is anything new",
+    "learn.time_zone": "Of `schedule`, an IANA name",
+    "learn.min_samples": "New samples that make learning due",
+    "learn.quiet": "s without a new batch before learning begins",
+    "learn.max_wait": "s after which `quiet` is waited for no more; 0: no bound",
+    "learn.at_most_every": "s between the beginnings of two runs",
+    "learn.timeout": "s that one attempt may take",
+    "learn.retries": "How often a run that failed is tried again, with growing pauses",
+    "learn.yield_within": "s to save a checkpoint in when a user came",
+    "learn.memory_mb": "While it learns; 0: as in `[resources]`",
+    "learn.cpus": "While it learns; 0: as in `[resources]`",
+    "learn.disk_mb": "While it learns; 0: as in `[resources]`",
+    "learn.holdout": "Which samples the gate judges with: the newest, or the same ones each time, chosen by their digest",
+    "learn.holdout_fraction": "How many of them",
+    "learn.time": "The datetime field by which the newest samples are meant; empty: as they arrived",
+    "learn.same_within": "s in which the same samples again are the same batch",
+    "learn.from_executions": "Succeeded executions with consent become samples",
+    "learn.label": "The field that feedback on an execution fills",
+    "sources.address": "A folder, or any address that fsspec reaches",
+    "sources.schedule": "Cron: when it is looked at; also when somebody notifies",
+    "sources.pattern": "Names of the files that are meant",
+    "gate.metric": "As `evaluate` names it",
+    "gate.direction": "Whether less or more of it is better",
+    "gate.minimum_improvement": "In the unit of the metric; below 0 a candidate may be so much worse",
+    "gate.confidence": "Of the interval, where samples have scores",
+    "gate.max_size_mb": "Of the model, in MB; 0: no limit",
+    "gate.max_seconds": "Of one execution (median over the release's samples); 0: no limit",
+    "gate.approve": "Whether a candidate that passes goes live at once or waits for a person",
+    "gate.bake": "s for which a promoted version is watched; 0: not at all",
+    "gate.bake_error_rate": "Share of failed executions above which it is rolled back",
+    "gate.bake_executions": "Fewer than so many tell nothing",
+    "gate.bake_feedback": "Labels that are needed to compare it with the version before",
+    "drift.window": "Latest samples that are compared with what the live version learned from",
+    "drift.fields": "Which are watched; empty: every number, integer, choice, boolean and text",
+    "drift.psi": "Limit of the population stability index, numbers; 0: not looked at",
+    "drift.ks": "Limit of the Kolmogorov–Smirnov distance, numbers; 0: not looked at",
+    "drift.js": "Limit of the Jensen–Shannon divergence, everything else; 0: not looked at",
+    "drift.missing": "Limit of the increase in the share of missing values; 0: not looked at",
+    "drift.learn": "Whether drift makes learning due",
+    "drift.cooldown": "s between two runs that drift made due",
+}
+OF_FIELDS = {
+    "kind": "What the value is",
+    "label": "Its name, for people",
+    "help": "A sentence below it",
+    "unit": "Of a number or a series",
+    "advanced": "Folded away in the form",
+    "optional": "May be absent",
+    "minimum": "Of a number",
+    "maximum": "Of a number",
+    "step": "Of a number, in the form",
+    "minimum_length": "Of a text (characters) or a series (values)",
+    "maximum_length": "Of a text (characters) or a series (values)",
+    "minimum_rows": "Of a table",
+    "maximum_rows": "Of a table",
+    "pattern": "A regular expression for a text",
+    "multiline": "Whether the text has several lines, in the form",
+    "columns": "Of a table",
+    "timed": "Whether a series must have times",
+    "max_bytes": "Of a file or picture",
+    "media_types": "Of a file or picture",
+    "file": "An output: the file that the program writes",
+}
+_UNITS = {
+    "text": "text",
+    "texts": "list of texts",
+    "integer": "whole number",
+    "number": "number",
+    "flag": "true or false",
+}
+
+
+def page() -> str:
+    """The whole page. Raises KeyError when a key of the rules has no meaning here."""
+    text = TEMPLATE.read_text(encoding="utf-8")
+    for name, kind in TABLES.items():
+        text = text.replace("{{" + name + "}}", table(name, kind))
+    text = text.replace("{{fields}}", "\n".join(_field(name, rule) for name, rule in rules.FIELD_RULES.items()))
+    return text.replace("{{kinds}}", _listed(KINDS)).replace("{{sample_kinds}}", _listed(SAMPLE_KINDS))
+
+
+def table(name: str, kind: type) -> str:
+    """One row for each key."""
+    rows = ["| key | default | may be | means |", "|---|---|---|---|"]
+    for field in dataclasses.fields(kind):
+        if "rule" in field.metadata:
+            meaning = MEANINGS[f"{name}.{field.name}"]
+            rows.append(f"| `{field.name}` | {_default(field)} | {allowed(field.metadata['rule'])} | {meaning} |")
+    return "\n".join(rows)
+
+
+def allowed(rule: Rule) -> str:
+    """What a value may be, in words."""
+    if rule.choices:
+        return _listed(rule.choices)
+    if rule.said:
+        return rule.said.replace("|", "\\|")
+    low, high = (None if bound is None else f"{bound:,g}" for bound in (rule.minimum, rule.maximum))
+    bounds = f" {low} to {high}" if low and high else f" ≥ {low}" if low else f" ≤ {high}" if high else ""
+    return f"{_UNITS[rule.kind]}{bounds}"
+
+
+def _default(field: "dataclasses.Field[object]") -> str:
+    value = field.default
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if value in ("", ()):
+        return "–"
+    return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
+
+
+def _field(name: str, rule: Rule) -> str:
+    return f"| `{name}` | {'a kind' if name == 'kind' else allowed(rule)} | {OF_FIELDS[name]} |"
+
+
+def _listed(names: "tuple[str, ...]") -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+if __name__ == "__main__":
+    (ROOT / PAGE).write_text(page(), encoding="utf-8")

@@ -62,6 +62,23 @@ EXECUTION_EVENTS: list[tuple[str, Any]] = [
     ("done", {"status": "succeeded"}),
 ]
 
+DRIFT = {
+    "is_drifting": True,
+    "reason": "Drift in flow (psi 0.61, limit 0.25).",
+    "model": 3,
+    "at": "2026-03-01T12:00:00Z",
+    "samples": 500,
+    "fields": {
+        "flow": {
+            "kind": "number",
+            "measures": {"psi": 0.61, "missing": 0.0},
+            "limits": {"psi": 0.25, "missing": 0.1},
+            "is_drifting": True,
+        }
+    },
+    "history": [],
+}
+
 
 class Platform:
     """What the tests set before, and look at after."""
@@ -156,6 +173,8 @@ class Door(BaseHTTPRequestHandler):
                 return 200, {**application("empty"), "release": None}
             case "GET", ["applications", "acme", "double", "releases", "3"]:
                 return 200, {"number": 3, "status": "ready", "error": None, "log": "", "schema": SCHEMA}
+            case "GET", ["applications", "acme", "double", "drift"]:
+                return 200, DRIFT
             case "POST", ["applications", "acme", _, "releases"]:
                 with tarfile.open(fileobj=io.BytesIO(self._parts(body)["archive"][1])) as archive:
                     platform.archives.append(archive.getnames())

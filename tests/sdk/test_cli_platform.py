@@ -5,55 +5,13 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from ovd.cli import credentials, main
-from sdk.client_platform import TOKEN, Platform, running
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Ovd = Callable[..., Said]
-
-
-@pytest.fixture
-def platform() -> Iterator[Platform]:
-    with running() as platform:
-        yield platform
-
-
-@pytest.fixture
-def ovd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ovd:
-    """The command line of a user who has a home and a folder of their own and is signed in nowhere."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name in ("OVD_HOME", "OVD_URL", "OVD_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-
-    def run(*arguments: str) -> Said:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return Said(int(ended.value.code or 0), out, err)
-
-    return run
-
-
-@pytest.fixture
-def signed_in(ovd: Ovd, platform: Platform) -> Ovd:
-    assert ovd("login", platform.url, "--token", TOKEN).code == 0
-    return ovd
-
+from ovd.cli import credentials
+from sdk.client_platform import TOKEN, Platform
+from sdk.command_line import Ovd
 
 # login
 
@@ -259,6 +217,17 @@ def test_show_tells_what_goes_in_and_comes_out(signed_in: Ovd) -> None:
     assert "  number  integer, 0 to 100 l: Number" in said
     assert "  twice  integer, l: Twice" in said
     assert signed_in("show", "acme/empty").code == 0
+
+
+def test_drift_says_what_is_over_its_limit(signed_in: Ovd) -> None:
+    said = signed_in("drift", "acme/double")
+    assert said.out == (
+        "Drift in flow (psi 0.61, limit 0.25).\n"
+        "field  kind    measure  value  limit\n"
+        "flow   number  psi      0.61   0.25   drifts\n"
+        "flow   number  missing  0      0.1\n"
+        "Looked at 2026-03-01T12:00:00Z.\n"
+    )
 
 
 # push

@@ -10,6 +10,8 @@ from ovd.client.answers import LearningRun, Model
 from ovd.client.asking import TIME_TO_GO_LIVE, Asking, path_of, quoted
 from ovd.client.events import Event
 
+LARGEST_PAGE = 200  # items that the platform sends at once
+
 
 class Learning(Asking):
     """The part of the client that is about learning."""
@@ -97,3 +99,34 @@ class Learning(Asking):
         moment = at.isoformat() if isinstance(at, datetime) else at
         query = f"?{urlencode({'at': moment})}" if moment else ""
         return self._document(f"{path_of(application)}/models/live{query}")
+
+    # data
+
+    def drift(self, application: str) -> "dict[str, Any]":
+        """How far the latest samples of `org/name` are from those that the live version learned from, as
+        {is_drifting, reason, model, at, samples, fields, history}."""
+        return self._document(f"{path_of(application)}/drift")
+
+    def notify(self, application: str, *, source: Optional[str] = None, note: str = "") -> "dict[str, Any]":
+        """Say that new data arrived for `org/name` elsewhere: the `source` of its manifest is pulled, or, without one,
+        learning is due. Returns what came of it, as {kind, decision, reason, cause, learning_run, again_at, at}. Raises
+        Conflict when the application does not learn, InvalidInput when it declares no such source."""
+        body = {name: value for name, value in (("source", source), ("note", note)) if value}
+        found: dict[str, Any] = self._post(f"{path_of(application)}/notify", body)["evaluation"]
+        return found
+
+    def triggers(
+        self, application: str, *, kind: str = "", decision: str = "", most: int = 100
+    ) -> "list[dict[str, Any]]":
+        """The latest `most` evaluations of the triggers of `org/name`, the newest first. `kind`: only schedule, data,
+        notice, drift or manual; `decision`: only due, waits or skipped."""
+        wanted = {name: value for name, value in (("kind", kind), ("decision", decision)) if value}
+        items: list[dict[str, Any]] = []
+        while len(items) < most:
+            query = urlencode({**wanted, "limit": min(most - len(items), LARGEST_PAGE)})
+            page = self._document(f"{path_of(application)}/triggers?{query}")
+            items.extend(page["items"])
+            if not page.get("next"):
+                break
+            wanted["cursor"] = str(page["next"])
+        return items

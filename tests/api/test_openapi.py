@@ -20,6 +20,7 @@ PATHS = {
     "/applications/{org}/{name}/executions": {"get", "post"},
     "/applications/{org}/{name}/timeline": {"get"},
     "/applications/{org}/{name}/triggers": {"get"},
+    "/applications/{org}/{name}/notify": {"post"},
     "/applications/{org}/{name}/learning-runs": {"get", "post"},
     "/learning-runs/{run_id}": {"get"},
     "/learning-runs/{run_id}/log": {"get"},

@@ -21,6 +21,7 @@ from ovd_saas.api.v1 import (
     platform,
     releases,
     timeline,
+    triggers,
 )
 
 NOUNS = (  # in the order of the documents
@@ -32,6 +33,7 @@ NOUNS = (  # in the order of the documents
     learning_runs,
     models,
     drift,
+    triggers,
     timeline,
     people,
     platform,

@@ -70,11 +70,6 @@ def read_timeline(request: Request, org: str, name: str, cursor: Cursor = None, 
     return {"items": [_describe(row) for row in page.items], "next": page.next}
 
 
-@router.get("/applications/{slug:org}/{slug:name}/triggers", response=Nothing, summary="Trigger evaluations (none)")
-def list_triggers(request: Request, org: str, name: str) -> dict[str, Any]:
-    return _nothing(request, org, name)
-
-
 @router.get("/applications/{slug:org}/{slug:name}/batches", response=Nothing, summary="Batches of samples (none)")
 def list_batches(request: Request, org: str, name: str) -> dict[str, Any]:
     return _nothing(request, org, name)

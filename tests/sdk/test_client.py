@@ -1,7 +1,6 @@
 """The client against a small platform over real sockets."""
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,18 +19,6 @@ from ovd.client import (
     Unreachable,
 )
 from sdk.client_platform import TOKEN, Platform, running
-
-
-@pytest.fixture
-def platform() -> Iterator[Platform]:
-    with running() as platform:
-        yield platform
-
-
-@pytest.fixture
-def client(platform: Platform) -> Iterator[Client]:
-    with Client(platform.url, TOKEN, patience=5) as client:
-        yield client
 
 
 def test_an_execution_returns_its_outputs(client: Client) -> None:

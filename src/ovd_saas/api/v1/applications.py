@@ -124,7 +124,7 @@ def describe(application: Application, caller: access.Caller) -> dict[str, Any]:
         "next": next_,
         "release": application.release.number if application.release else None,
         "model": application.model.number if application.model else None,
-        "learns": bool(application.release and application.release.manifest.get("learn")),
+        "learns": application.release is not None and application.release.manifest.get("learn") is not None,
         "upstream": application.upstream.address if application.upstream else None,
         "url": f"/a/{org}/{application.name}/",
         "actions": _actions(application, access.may(caller, access.OPERATE, org)),

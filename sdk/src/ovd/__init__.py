@@ -4,7 +4,7 @@ Floor: the basement. Standard library only, Python 3.9 or newer.
 """
 
 from ovd.app import App, Evaluation, Outputs, Rejected
-from ovd.context import Context
+from ovd.context import Cancelled, Context, Yielded
 from ovd.data import File, Image, Samples, Series, Table
 from ovd.fields import boolean, choice, file, image, integer, number, series, table, text
 
@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "App",
+    "Cancelled",
     "Context",
     "Evaluation",
     "File",
@@ -21,6 +22,7 @@ __all__ = [
     "Samples",
     "Series",
     "Table",
+    "Yielded",
     "boolean",
     "choice",
     "file",

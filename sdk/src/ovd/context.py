@@ -6,8 +6,13 @@ from typing import Any, Callable, Optional
 
 
 class Cancelled(BaseException):
-    """Raised inside an application by `progress`, `log` or `metric` after its execution was cancelled. Do
-    not catch it."""
+    """Raised inside an application by `progress`, `log`, `metric` or `save` after its execution was cancelled. Do not
+    catch it."""
+
+
+class Yielded(BaseException):
+    """Raised inside `learn` by `save` when the run has to give way; it begins again later, with the checkpoint that was
+    just saved. Do not catch it."""
 
 
 def _ignore(*_: object) -> None:
@@ -28,22 +33,51 @@ class Context:
         on_progress: Callable[[float, str], None] = _ignore,
         on_log: Callable[[str], None] = _ignore,
         on_metric: Callable[[str, float, Optional[int]], None] = _ignore,
+        on_save: Callable[[], None] = _ignore,
     ) -> None:
         self.seed = seed  # also given to random, numpy and torch before the execution
         self.model = model  # folder of the live model version
-        self.checkpoint = checkpoint  # folder that survives an interrupted learning run
+        self._checkpoint = checkpoint
         self._scratch = scratch
         self.deadline = deadline  # on the monotonic clock
         self._cancelled = False
+        self._should_yield = False
         self.execution: Any = None  # the platform's side of it; not for authors
         self._on_progress = on_progress
         self._on_log = on_log
         self._on_metric = on_metric
+        self._on_save = on_save
 
     @property
     def scratch(self) -> Path:
         """A folder of this execution alone, empty at first and removed afterwards."""
         return self._scratch()
+
+    @property
+    def checkpoint(self) -> Path:
+        """A folder for half-done work of this learning run. In a new run it is empty; when a run goes on after it gave
+        way, or after a crash, it holds what it held at the last `save`. Only `learn` has one."""
+        if self._checkpoint is None:
+            raise RuntimeError("There is a checkpoint only while an application learns.")
+        return self._checkpoint
+
+    def save(self) -> None:
+        """Make what is in `checkpoint` now safe against a crash; it costs a copy of the folder.
+
+        When this run has to give way (`should_yield`), this does not return: it raises Yielded, and the run begins
+        again later with this checkpoint. Call it at moments from which `learn` can go on."""
+        if self._checkpoint is None:
+            raise RuntimeError("Only an application that learns can save a checkpoint.")
+        self._stop_if_cancelled()
+        self._on_save()
+        if self._should_yield:
+            raise Yielded
+
+    @property
+    def should_yield(self) -> bool:
+        """True once somebody needs the application: put what you have into `checkpoint` and call `save` within
+        seconds, or that work is done again."""
+        return self._should_yield
 
     @property
     def is_cancelled(self) -> bool:
@@ -77,6 +111,10 @@ class Context:
     def cancel(self) -> None:
         """Called by the platform: `is_cancelled` becomes True."""
         self._cancelled = True
+
+    def ask_to_yield(self) -> None:
+        """Called by the platform: `should_yield` becomes True."""
+        self._should_yield = True
 
     def _stop_if_cancelled(self) -> None:
         if self.is_cancelled:

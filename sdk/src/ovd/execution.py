@@ -9,17 +9,17 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from ovd import awaiting, conversion
-from ovd.app import Failed, OutputError, Rejected
+from ovd import awaiting, conversion, failures
+from ovd.app import OutputError, Rejected
 from ovd.context import Cancelled, Context
 from ovd.data import File
 from ovd.loading import Loaded
+from ovd.printed import Printed
 from ovd.protocol import CHUNK, ProtocolError
 from ovd.seeds import seed_everything
-from ovd.tracebacks import author_line, author_traceback, message_of, storable
+from ovd.tracebacks import storable
 
 Send = Callable[[Dict[str, Any], bytes], None]  # may raise ProtocolError or ValueError for what is no frame
-_LONGEST_LINE = 64 * 1024  # characters
 
 
 class Execution:
@@ -55,8 +55,8 @@ class Execution:
         self._is_cancelled = False
         self._interrupt: Optional[Callable[[], None]] = None  # ends what waits, such as an asyncio task or a child
         self._lock = threading.Lock()
-        self._printing = threading.RLock()  # a destructor may print while we do
-        self._unfinished: Dict[str, str] = {}  # stream → the line that has no end yet
+        self._printed = Printed(self.log)
+        self.print = self._printed.add  # what the author's code printed, and the stream
         self._kinds = {field.name: field for field in loaded.outputs}
 
     def cancel(self) -> None:
@@ -80,30 +80,11 @@ class Execution:
     def log(self, text: str, stream: str = "stdout") -> None:
         self._tell({"type": "log", "id": self.id, "stream": stream, "text": storable(text)})
 
-    def print(self, text: str, stream: str) -> None:
-        """What the author's code printed: whole lines go out at once, the rest waits for its end."""
-        with self._printing:
-            text = self._unfinished.pop(stream, "") + text
-            whole, newline, rest = text.rpartition("\n")
-            if len(rest) > _LONGEST_LINE:
-                whole, newline, rest = text, "", ""
-            if rest:
-                self._unfinished[stream] = rest
-            for start in range(0, len(whole) + len(newline), _LONGEST_LINE):
-                self.log((whole + newline)[start : start + _LONGEST_LINE], stream)
-
-    def _print_rest(self) -> None:
-        with self._printing:
-            for stream, text in self._unfinished.items():
-                self.log(text, stream)
-            self._unfinished.clear()
-
     def run(self) -> None:
         """Execute, and send everything up to and with the final frame."""
         started = time.perf_counter()
         final = self._final()
-        if self._unfinished:
-            self._print_rest()
+        self._printed.finish()
         final["id"] = self.id
         final["seconds"] = round(time.perf_counter() - started, 6)
         self._before_the_end()
@@ -133,33 +114,17 @@ class Execution:
             outputs = self._outputs()
         except Rejected as rejection:
             return self._ended_early() or {"type": "rejected", "message": storable(str(rejection)[:10_000])}
-        except OutputError as error:
-            in_their_code = author_line(error, self._loaded.folder)[0]
-            return self._ended_early() or self._failed(
-                "output", storable(str(error)[:10_000]), error if in_their_code else None
-            )
-        except Failed as error:
-            return self._ended_early() or self._failed("exception", storable(str(error)[:10_000]))
-        except Cancelled:
-            return self._ended_early() or self._failed("exception", "The application raised Cancelled by itself.")
-        except MemoryError as error:
-            return self._failed("memory", f"The application ran out of memory ({message_of(error)}).", error)
-        except SystemExit as error:
-            message = f"The application called sys.exit({error.code!r})."
-            return self._failed("exception", storable(message[:4000]), error)
-        except BaseException as error:  # all else is the author's as well
-            return self._ended_early() or self._failed("exception", message_of(error), error)
+        except BaseException as error:  # whatever it is, it is the author's
+            early = None if isinstance(error, (MemoryError, SystemExit)) else self._ended_early()
+            return early or {"type": "failed", **failures.of(error, self._loaded.folder)}
         return self._ended_early() or {"type": "result", "outputs": outputs}
-
-    def _failed(self, code: str, message: str, error: Optional[BaseException] = None) -> Dict[str, Any]:
-        text = author_traceback(error, self._loaded.folder) if error is not None else ""
-        return {"type": "failed", "code": code, "message": message, "traceback": text}
 
     def _ended_early(self) -> Optional[Dict[str, Any]]:
         if self._is_cancelled:
-            return self._failed("cancelled", "It was cancelled.")
+            return {"type": "failed", **failures.told("cancelled", "It was cancelled.")}
         if self._context is not None and self._context.is_late:
-            return self._failed("timeout", f"It took longer than its time limit of {self._timeout:g} s.")
+            message = f"It took longer than its time limit of {self._timeout:g} s."
+            return {"type": "failed", **failures.told("timeout", message)}
         return None
 
     def _outputs(self) -> Dict[str, Any]:

@@ -1,5 +1,5 @@
-"""Process of an application: `python -m ovd.process`, started by the runner, serves executions until it is
-stopped.
+"""Process of an application: `python -m ovd.process`, started by the runner, serves executions, or one task, until it
+is stopped.
 
 The runner gives two open descriptors: a listening unix socket for executions and a socket for control. Everything on
 both is frames (`ovd.protocol`). When the runner goes away, or stops renewing the lease, this process ends at once.
@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Protocol
 
 from ovd import loading
 from ovd.loading import ImportFailed, Loaded
@@ -27,20 +27,30 @@ from ovd.tracebacks import author_traceback, message_of
 STAGE_IMPORT, STAGE_SETUP = "import", "setup"
 
 
+class Serving(Protocol):
+    """What a process does from when it is ready until it is stopped."""
+
+    def serve(self) -> None:
+        """Return when stopped and done."""
+
+    def stop(self) -> None:
+        """May be called from any thread."""
+
+
 class Control:
     """The line to the runner, read by a thread of its own from the first moment, so that a long import can
     be ended."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._server: Optional[Server] = None
+        self._server: Optional[Serving] = None
         self._is_stopping = False
         self._lock = threading.Lock()
 
     def start(self) -> None:
         threading.Thread(target=self._listen, name="control", daemon=True).start()
 
-    def serve(self, server: Server) -> None:
+    def serve(self, server: Serving) -> None:
         """From now on `stop` means this server."""
         with self._lock:
             self._server = server
@@ -102,19 +112,22 @@ def main(arguments: Optional[List[str]] = None) -> int:
         return 1
     gc.collect()
     gc.freeze()  # what the imports made stays; collecting it again and again only makes answers late
-    server = Server(
-        loaded,
-        listener,
-        model=options.model,
-        concurrency=options.concurrency or loaded.manifest.execute.concurrency,
-        scratch=scratch,
-    )
+    server = _server(loaded, listener, options, scratch)
     control.tell(type="ready", seconds=seconds)
     control.serve(server)
     server.serve()
     _flush()
     _end_soon()
     return 0
+
+
+def _server(loaded: Loaded, listener: socket.socket, options: argparse.Namespace, scratch: Path) -> Serving:
+    if options.task:
+        from ovd.task_server import TaskServer  # what only learning needs would make every wake slower
+
+        return TaskServer(loaded, listener, model=options.model, scratch=scratch)
+    concurrency = options.concurrency or loaded.manifest.execute.concurrency
+    return Server(loaded, listener, model=options.model, concurrency=concurrency, scratch=scratch)
 
 
 def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
@@ -125,6 +138,7 @@ def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument("--model", type=lambda text: Path(text).resolve(), help="folder of the live model version")
     parser.add_argument("--concurrency", type=int, help="executions at once (default: as the manifest says)")
     parser.add_argument("--scratch", type=Path, help="folder for files of executions")
+    parser.add_argument("--task", action="store_true", help="do one task, learning or evaluating, instead of executing")
     return parser.parse_args(arguments)
 
 

@@ -1,22 +1,27 @@
-"""Streams: what an application prints goes to the process log and, tagged, to the execution that printed
-it."""
+"""Streams: what an application prints goes to the process log and, tagged, to the execution or task that printed it."""
 
 import contextvars
 import io
 import sys
-from typing import Any, Callable, Iterable, Optional
+from typing import Any, Callable, Iterable, Optional, Protocol
 
-from ovd.execution import Execution
 
-current: "contextvars.ContextVar[Optional[Execution]]" = contextvars.ContextVar("current", default=None)
+class Printing(Protocol):
+    """An execution or a task, which prints."""
+
+    @property
+    def print(self) -> Callable[[str, str], None]:
+        """Takes a text, and the name of its stream."""
+
+
+current: "contextvars.ContextVar[Optional[Printing]]" = contextvars.ContextVar("current", default=None)
 
 
 class TaggedStream(io.TextIOBase):
     """In place of sys.stdout or sys.stderr. A thread that the author started prints for the only running
-    execution,
-    when there is only one."""
+    execution, when there is only one."""
 
-    def __init__(self, name: str, through: Any, only_one: Callable[[], Optional[Execution]]) -> None:
+    def __init__(self, name: str, through: Any, only_one: Callable[[], Optional[Printing]]) -> None:
         self._name = name
         self._through = through
         self._only_one = only_one
@@ -61,7 +66,7 @@ class TaggedStream(io.TextIOBase):
         return str(self._through.errors)
 
 
-def tag(only_one: Callable[[], Optional[Execution]]) -> None:
+def tag(only_one: Callable[[], Optional[Printing]]) -> None:
     """Put tagged streams in place of the standard ones."""
     sys.stdout = TaggedStream("stdout", sys.stdout, only_one)
     sys.stderr = TaggedStream("stderr", sys.stderr, only_one)

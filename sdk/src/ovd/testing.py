@@ -6,6 +6,7 @@ The platform makes a release ready by the same check, in the release's own envir
 
 import argparse
 import dataclasses
+import itertools
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 from ovd import learning, loading, trial
 from ovd.app import Evaluation, Failed
+from ovd.context import Context, Yielded
 from ovd.loading import ImportFailed, Loaded
 from ovd.manifest import ManifestError
 from ovd.problems import Problem, ProblemsFound
@@ -22,8 +24,8 @@ from ovd.samples import Sample, difference
 from ovd.tracebacks import author_line, author_traceback, message_of
 from ovd.trial import Outcome
 
-__all__ = ["Failed", "ManifestError", "Outcome", "Problem", "ProblemsFound", "Report", "SampleRun", "check", "evaluate",
-           "learn", "run"]  # fmt: skip
+__all__ = ["Failed", "ManifestError", "Outcome", "Problem", "ProblemsFound", "Report", "SampleRun", "Yielded", "check",
+           "evaluate", "learn", "run"]  # fmt: skip
 
 Folder = Union[str, Path]
 Event = Dict[str, Any]
@@ -154,43 +156,78 @@ def run(
 
 def learn(
     folder: Folder,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Any],
     target: Folder,
     *,
     parent: Optional[Folder] = None,
     checkpoint: Optional[Folder] = None,
     seed: int = 0,
+    tell: Callable[[Event], None] = lambda event: None,
+    yields: bool = False,
 ) -> Dict[str, float]:
-    """Have the application in `folder` learn from `rows` (as in its intake); afterwards `target` holds the
-    model.
+    """Have the application in `folder` learn from `rows` (as in its intake; a file is named by its path); afterwards
+    `target` holds the model. `checkpoint` is a folder that the run may go on from. `tell` gets progress, metric, log
+    and checkpoint events; with `yields`, somebody needs the application from the beginning.
 
-    Returns the metrics. Raises ProblemsFound, Failed, or what the author's code raises."""
+    Returns the metrics. Raises ProblemsFound, Failed, Yielded, or what the author's code raises."""
     loaded = _that_learns(folder)
-    before = Path(parent).resolve() if parent is not None else None
+    before = _folder(parent)
     _set_up(loaded, before)
-    with tempfile.TemporaryDirectory(prefix="ovd-samples-") as folder:
-        return learning.learn(
-            loaded,
-            learning.samples_of(loaded.schema["sample"], rows, Path(folder)),
-            parent=before,
-            target=Path(target).resolve(),
-            checkpoint=Path(checkpoint).resolve() if checkpoint is not None else None,
-            seed=seed,
-        )
+    with tempfile.TemporaryDirectory(prefix="ovd-learn-") as work:
+        saved = _folder(checkpoint) or Path(work, "checkpoint")
+        saved.mkdir(parents=True, exist_ok=True)
+        context = _context(before, saved, seed, Path(work), tell)
+        if yields:
+            context.ask_to_yield()
+        samples = learning.samples_of(loaded.schema["sample"], rows, Path(work))
+        made = Path(target).resolve()
+        metrics = learning.learn(loaded, samples, context, parent=before, target=made)
+        learning.packed(made, Path(work, "model.tar"), "`target`")
+        return metrics
 
 
-def evaluate(
-    folder: Folder, rows: Sequence[Mapping[str, Any]], model: Optional[Folder] = None, *, seed: int = 0
-) -> Evaluation:
+def evaluate(folder: Folder, rows: Sequence[Any], model: Optional[Folder] = None, *, seed: int = 0) -> Evaluation:
     """Have the application in `folder` judge `model` (None: what it does without one) on `rows`.
 
     Raises ProblemsFound, Failed, or what the author's code raises."""
     loaded = _that_learns(folder)
-    live = Path(model).resolve() if model is not None else None
+    live = _folder(model)
     _set_up(loaded, live)
-    with tempfile.TemporaryDirectory(prefix="ovd-samples-") as kept:
-        samples = learning.samples_of(loaded.schema["sample"], rows, Path(kept))
-        return learning.evaluate(loaded, samples, model=live, seed=seed)
+    with tempfile.TemporaryDirectory(prefix="ovd-evaluate-") as work:
+        samples = learning.samples_of(loaded.schema["sample"], rows, Path(work))
+        return learning.evaluate(loaded, samples, _context(live, None, seed, Path(work), lambda event: None))
+
+
+def _folder(given: Optional[Folder]) -> Optional[Path]:
+    return Path(given).resolve() if given is not None else None
+
+
+def _context(
+    model: Optional[Path], checkpoint: Optional[Path], seed: int, work: Path, tell: Callable[[Event], None]
+) -> Context:
+    saves = itertools.count(1)
+    scratch = work / "scratch"
+    scratch.mkdir()
+
+    def save() -> None:
+        assert checkpoint is not None  # the context sees to that
+        tar = work / f"checkpoint-{next(saves)}"
+        size = learning.packed(checkpoint, tar, "`checkpoint`")
+        tar.unlink()
+        tell({"event": "checkpoint", "size": size})
+
+    return Context(
+        seed=seed,
+        model=model,
+        checkpoint=checkpoint,
+        scratch=lambda: scratch,
+        on_progress=lambda fraction, message: tell({"event": "progress", "fraction": fraction, "message": message}),
+        on_log=lambda text: tell({"event": "log", "text": text}),
+        on_metric=lambda name, value, step: tell(
+            {"event": "metric", "name": name, "value": learning.finite_metric(name, value), "step": step}
+        ),
+        on_save=save,
+    )
 
 
 def _that_learns(folder: Folder) -> Loaded:

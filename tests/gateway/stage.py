@@ -162,7 +162,8 @@ class Stage:
         dispatcher = self.serving.gateway._dispatcher
         assert dispatcher is not None
         lane = dispatcher.lanes.get(played.row.application_id)
-        return lane is not None and played.row.pk in lane.processes
+        process = lane.processes.get(played.row.pk) if lane is not None else None
+        return process is not None and process.is_serving
 
     def client(self, **headers: str) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.token}", **headers}

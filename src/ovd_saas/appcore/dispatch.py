@@ -189,6 +189,7 @@ class Dispatcher:
             id=row.id,
             application_id=row.application_id,
             release=row.release,
+            model=row.model,
             address=row.address,
             concurrency=row.concurrency,
             hardware=row.hardware,

@@ -229,6 +229,7 @@ def _row(run: Run) -> Execution:
         id=order.id,
         application_id=order.application_id,
         release_id=run.process.release.id,
+        model_id=run.process.model.id if run.process.model else None,
         process=run.process.id,
         inputs=order.inputs,
         seed=order.seed,
@@ -241,6 +242,7 @@ def _row(run: Run) -> Execution:
         created_by_id=order.by_id,
         cause=order.cause,
         request_digest=order.request_digest,
+        consent=order.consent,
         attempts=order.attempts,
         lease=order.lease,
     )

@@ -27,6 +27,15 @@ class ServedRelease:
     file_inputs: frozenset[str]
 
 
+@dataclass(frozen=True)
+class ServedModel:
+    """The model version that a process was set up with."""
+
+    id: int
+    number: int
+    digest: str
+
+
 @dataclass(eq=False)
 class LiveProcess:
     """`settle` gets each outcome of a run; the first one of a run counts."""
@@ -34,13 +43,14 @@ class LiveProcess:
     id: UUID
     application_id: int
     release: ServedRelease
+    model: ServedModel | None
     address: str
     concurrency: int
     hardware: dict[str, Any]
     settle: Callable[[Run, Outcome], None]
     freed: Callable[["LiveProcess"], None]  # it has room again, or is gone
     overdue: Callable[[Run, str], None]  # a run took too long
-    is_open: bool = True  # its row says that it takes work
+    is_open: bool = False  # its row says that it takes work
     is_given_up: bool = False  # it is to be killed
     reserved: int = 0  # seats kept for claims under way
     channel: Channel | None = None

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from uuid import UUID
 
 import structlog
 from django.db import Error as DatabaseError
@@ -65,22 +66,28 @@ class Roster:
                     await self._is_stale.wait()
 
     async def _apply(self, rows: list[Living], stale: set[int] | None) -> None:
-        there = {row.id for row in rows}
-        for lane in [lane for id_, lane in self._lanes.items() if stale is None or id_ in stale]:
-            for process in [*lane.processes.values()]:
-                if process.id not in there:
-                    process.is_open = False
-                    if not process.runs:
-                        process.close()
+        """Who is new is met before who is old is closed, so that there is always one to go to."""
         for row in rows:
-            known = self._lane(row.application_id).processes.get(row.id)
-            if known is not None:
-                known.is_open = row.is_open
-                self._lane(row.application_id).serve()
-            elif row.is_open:
+            is_new = row.id not in self._lane(row.application_id).processes
+            if is_new and (row.is_open or row.is_coming):
                 await self._welcome(row)
+        there = {row.id: row for row in rows}
+        lanes = [lane for id_, lane in self._lanes.items() if stale is None or id_ in stale]
+        for lane in lanes:
+            self._update(lane, there)
         for lane in [lane for lane in self._lanes.values() if not lane.processes and not lane.has_line]:
             del self._lanes[lane.application_id]
+
+    def _update(self, lane: Lane, rows: dict[UUID, Living]) -> None:
+        was_serving = any(process.is_serving for process in lane.processes.values())
+        for process in [*lane.processes.values()]:
+            row = rows.get(process.id)
+            process.is_open = row is not None and row.is_open
+            if row is None and not process.runs:
+                process.close()
+        if not was_serving:
+            lane.has_queue = True  # somebody may have waited
+        lane.serve()
 
     def _lane(self, application_id: int) -> Lane:
         return self._lanes.setdefault(application_id, Lane(application_id, self._pump))
@@ -93,7 +100,4 @@ class Roster:
             log.info("a process does not answer", process=str(row.id), error=str(error))
             asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self.refresh, row.application_id)
             return
-        lane = self._lane(row.application_id)
-        lane.processes[row.id] = process
-        lane.has_queue = True
-        lane.serve()
+        self._lane(row.application_id).processes[row.id] = process

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from ovd_saas.appcore.digests import canonical, digest
-from ovd_saas.appcore.dispatch_process import ServedRelease
+from ovd_saas.appcore.dispatch_process import ServedModel, ServedRelease
 from ovd_saas.appcore.dispatch_run import Order
 from ovd_saas.domain import executions, processes
 from ovd_saas.store.records import Execution, Process, Release, Runner
@@ -25,30 +25,34 @@ class Living:
     id: UUID
     application_id: int
     release: ServedRelease
+    model: ServedModel | None
     address: str
     concurrency: int
     hardware: dict[str, Any]
     is_open: bool  # takes new work
+    is_coming: bool  # will take work as soon as it is ready
 
 
 def living(applications: Collection[int] | None) -> list[Living]:
-    """The processes of these applications, or of all, that are ready or draining."""
-    rows = Process.objects.filter(state__in=(processes.READY, processes.DRAINING)).exclude(address="")
+    """The serving processes of these applications, or of all. One that is starting takes connections already."""
+    rows = Process.objects.filter(kind=Process.SERVE, state__in=processes.LIVING).exclude(address="")
     if applications is not None:
         rows = rows.filter(application_id__in=applications)
-    return [_living(row) for row in rows.select_related("release", "runner", "application")]
+    return [_living(row) for row in rows.select_related("release", "model", "runner", "application")]
 
 
 def _living(row: Process) -> Living:
-    is_current = row.application.release_id == row.release_id
+    is_current = (row.release_id, row.model_id) == (row.application.release_id, row.application.model_id)
     return Living(
         id=row.pk,
         application_id=row.application_id,
         release=served(row.release),
+        model=ServedModel(row.model.pk, row.model.number, row.model.digest) if row.model else None,
         address=row.address,
         concurrency=row.concurrency,
         hardware=hardware(row.runner),
         is_open=row.state == processes.READY and not row.condemned and is_current,
+        is_coming=row.state == processes.STARTING and not row.condemned,
     )
 
 
@@ -104,6 +108,7 @@ def order(execution: Execution) -> Order:
         by_id=execution.created_by_id,
         cause=execution.cause,
         request_digest=execution.request_digest,
+        consent=execution.consent,
         lease=execution.lease,
         attempts=execution.attempts,
     )

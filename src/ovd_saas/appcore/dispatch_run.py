@@ -41,6 +41,7 @@ class Order:
     by_id: int | None
     cause: Mapping[str, Any]
     request_digest: str
+    consent: bool = False  # the application may learn from it
     lease: int = 0  # 0: there is no row yet
     attempts: int = 0
 
@@ -170,11 +171,11 @@ class Run:
         return self._ending(executions.FAIL, None, error, seconds)
 
     def digests(self, outputs: str | None = None) -> dict[str, Any]:
-        release = self.process.release
+        release, model = self.process.release, self.process.model
         return {
             "release": release.digest,
             "environment": release.environment,
-            "model": None,
+            "model": model.digest if model else None,
             "inputs": self.order.input_digest,
             "outputs": outputs,
         }

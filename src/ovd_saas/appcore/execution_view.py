@@ -48,10 +48,11 @@ def view(
     *,
     application: str,
     release: int | None,
+    model: int | None,
     queue_position: int | None = None,
     taken_down_at: datetime | None = None,
 ) -> dict[str, Any]:
-    """JSON of an execution. `application` is `org/name`, `release` the number of the one that ran it."""
+    """JSON of an execution. `application` is `org/name`, `release` and `model` the numbers of those that ran it."""
     place = address(row.id)
     return {
         "id": str(row.id),
@@ -61,7 +62,7 @@ def view(
         "outputs": with_urls(row.outputs, place),
         "error": row.error,
         "release": release,
-        "model": (row.digests or {}).get("model"),
+        "model": model,
         "digests": row.digests,
         "seed": row.seed,
         "created_at": moment(row.created_at),
@@ -76,12 +77,13 @@ def view(
 
 
 def of_record(execution: Execution, *, queue_position: int | None = None) -> dict[str, Any]:
-    """The view of a record; read it with `select_related("application__organisation", "release")`."""
+    """The view of a record; read it with `select_related("application__organisation", "release", "model")`."""
     release = execution.release.number if execution.release else None
     return view(
         execution,
         application=execution.application.address,
         release=release,
+        model=execution.model.number if execution.model else None,
         queue_position=queue_position,
         taken_down_at=execution.taken_down_at,
     )

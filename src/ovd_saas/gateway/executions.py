@@ -140,7 +140,7 @@ class Executions:
             await self._journal.record(row)
         except Unstorable as error:
             raise Down(f"The result could not be archived: {error}") from error
-        return self._say(201, row, asked, run.process.release.number)
+        return self._say(201, row, asked, run)
 
     async def _wait_for(self, asked: Asked, run: Run, receive: Receive) -> Answer:
         with self._holding.waiting(run.id) as waiting:
@@ -171,8 +171,11 @@ class Executions:
         status = 201 if view["status"] in states.FINAL else 202
         return answers.of_execution(status, view, execution_view.address(id_), asked.preferences.applied)
 
-    def _say(self, status: int, row: FinishedExecution, asked: Asked, release: int) -> Answer:
-        view = execution_view.view(row, application=asked.entry.address, release=release)
+    def _say(self, status: int, row: FinishedExecution, asked: Asked, run: Run) -> Answer:
+        release, model = run.process.release, run.process.model
+        view = execution_view.view(
+            row, application=asked.entry.address, release=release.number, model=model.number if model else None
+        )
         return answers.of_execution(status, view, execution_view.address(row.id), asked.preferences.applied)
 
 
@@ -243,4 +246,6 @@ def finished(run: Run, ending: Ending) -> FinishedExecution:
         created_by_id=order.by_id,
         cause=order.cause,
         request_digest=order.request_digest,
+        model_id=process.model.id if process.model else None,
+        consent=order.consent,
     )

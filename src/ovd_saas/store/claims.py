@@ -90,6 +90,7 @@ def claim(process_id: UUID, *, now: datetime, waited: timedelta = timedelta(0)) 
         status=executions.EXECUTION.follow(executions.QUEUED, executions.CLAIM),
         process=process.pk,
         release_id=process.release_id,
+        model_id=process.model_id,
         started_at=now,
         progress=None,
         attempts=F("attempts") + 1,
@@ -102,12 +103,14 @@ def claim(process_id: UUID, *, now: datetime, waited: timedelta = timedelta(0)) 
 
 
 def _open(process_id: UUID, *, ready_before: datetime) -> Process | Nothing:
-    """The process, locked, when it may take one more; only the application's current release gets work."""
+    """The process, locked, when it may take one more; only the application's current edition gets work."""
     rows = Process.objects.select_for_update(skip_locked=True, of=("self",)).select_related("application")
     process = rows.filter(pk=process_id).first()
     if process is None:
         return Nothing.BUSY if Process.objects.filter(pk=process_id).exists() else Nothing.GONE
-    if process.state != processes.READY or process.condemned or process.release_id != process.application.release_id:
+    application = process.application
+    is_current = (process.release_id, process.model_id) == (application.release_id, application.model_id)
+    if process.state != processes.READY or process.condemned or not is_current or process.kind != Process.SERVE:
         return Nothing.GONE
     if process.ready_at is None or process.ready_at > ready_before:
         return Nothing.EMPTY
@@ -211,7 +214,8 @@ def give_back(execution_id: UUID, lease: int, reason: str, *, counts: bool, now:
 
 def _why_lost(execution: Execution) -> str:
     """What the runner said of the processes that ended under it; of the last one it may not have said it yet."""
-    since = Process.objects.filter(application_id=execution.application_id, ended_at__gte=execution.created_at)
+    ended = Process.objects.filter(application_id=execution.application_id, kind=Process.SERVE)
+    since = ended.filter(ended_at__gte=execution.created_at)
     return since.order_by("-ended_at").values_list("end_reason", flat=True).first() or ""
 
 

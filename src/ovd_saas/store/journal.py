@@ -63,6 +63,8 @@ class FinishedExecution:
     created_by_id: int | None
     cause: Mapping[str, Any]
     request_digest: str
+    model_id: int | None = None
+    consent: bool = False
     attempts: int = 1
     lease: int = 1
 
@@ -90,6 +92,8 @@ _TYPES = {
     "created_by_id": "bigint",
     "cause": "jsonb",
     "request_digest": "text",
+    "model_id": "bigint",
+    "consent": "boolean",
     "attempts": "int",
     "lease": "bigint",
 }

@@ -63,7 +63,7 @@ class ExecutionShape(Answer):
     outputs: dict[str, Any] | None
     error: dict[str, Any] | None = Field(description="{code, message}: why it did not succeed.")
     release: int | None = Field(description="Number of the release that ran it.")
-    model: Any = Field(description="The model version that it used, if any.")
+    model: int | None = Field(description="Number of the model version that it used, if any.")
     digests: dict[str, Any] = Field(description="What is needed to verify it: release, environment, inputs, outputs.")
     seed: int
     created_at: datetime

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ovd.schema import FileHead, accept
+from sdk.learning_platform import RUN, Learning
 
 TOKEN = "ovd_right"
 SCHEMA: dict[str, Any] = {
@@ -98,6 +99,7 @@ class Platform:
         self.archives: list[list[str]] = []  # names in each pushed archive
         self.falls_silent = False  # a stream stays open after its events, until `may_end`
         self.may_end = threading.Event()
+        self.learning = Learning()  # of acme/flow
 
     def count(self, method: str, ending: str) -> int:
         return sum(1 for asked, path, _ in self.requests if asked == method and path.endswith(ending))
@@ -196,7 +198,25 @@ class Door(BaseHTTPRequestHandler):
                 return 200, None
             case "GET", ["files", digest] if digest in platform.files:
                 return 200, platform.files[digest]
+            case _, ["applications", "acme", "flow", *parts] if found := self._learning(method, parts, body):
+                return found
+            case "GET", ["learning-runs", id] if id == RUN:
+                return 200, platform.learning.run()
+            case "GET", ["learning-runs", id, "log"] if id == RUN:
+                return 200, b"epoch 1\n"
+            case "GET", ["learning-runs", id, "events"] if id == RUN:
+                self._events(platform.learning.events())
+                return 200, None
+            case "POST", ["learning-runs", id, "cancel"] if id == RUN:
+                return 200, platform.learning.run("cancelled")
         raise Problem(404, "not_found", f"There is no {path}.")
+
+    def _learning(self, method: str, parts: list[str], body: bytes) -> tuple[int, Any] | None:
+        sent = json.loads(body) if body else None
+        found = self.platform.learning.answer(method, parts, sent, parse_qs(urlsplit(self.path).query))
+        if found and found[0] >= 400:
+            raise Problem(found[0], found[1]["code"], found[1]["detail"], found[1].get("errors"))
+        return found
 
     def _page(self, cursor: str) -> tuple[int, Any]:
         if not cursor:

@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
                 ('digests', models.JSONField(default=dict)),
                 ('hardware', models.JSONField(default=dict)),
                 ('checkpoint', models.CharField(blank=True, max_length=71)),
+                ('followed', models.PositiveIntegerField(default=0)),
                 ('attempts', models.PositiveIntegerField(default=0)),
                 ('failures', models.PositiveIntegerField(default=0)),
                 ('retry_at', models.DateTimeField(null=True)),
@@ -316,6 +317,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='sourcefile',
             constraint=models.UniqueConstraint(fields=('application', 'source', 'path'), name='source_file_once'),
+        ),
+        migrations.AddIndex(
+            model_name='application',
+            index=models.Index(condition=models.Q(('learning', 'resting'), _negated=True), fields=['id'], name='application_not_resting'),
         ),
         migrations.AddIndex(
             model_name='triggerevaluation',

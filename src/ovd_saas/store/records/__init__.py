@@ -1,7 +1,8 @@
 """Records: one file a noun. "Model" always means a machine-learning model, so rows are records. Floor 1."""
 
 from ovd_saas.store.records.applications import Application
-from ovd_saas.store.records.batches import Batch, SourceFile
+from ovd_saas.store.records.batches import Batch, DeliveryKey, SourceFile
+from ovd_saas.store.records.drift import DriftReference
 from ovd_saas.store.records.executions import Execution, ExecutionEvent
 from ovd_saas.store.records.learning_runs import LearningEvent, LearningRun, Snapshot, TriggerEvaluation
 from ovd_saas.store.records.loose_files import LooseFile
@@ -10,15 +11,19 @@ from ovd_saas.store.records.people import Membership, Organisation, Token, User
 from ovd_saas.store.records.processes import Process, Runner
 from ovd_saas.store.records.releases import Release
 from ovd_saas.store.records.transitions import Transition
+from ovd_saas.store.records.triggers import Lookout
 
 __all__ = [
     "Application",
     "Batch",
+    "DeliveryKey",
     "DriftMeasure",
+    "DriftReference",
     "Execution",
     "ExecutionEvent",
     "LearningEvent",
     "LearningRun",
+    "Lookout",
     "LooseFile",
     "Membership",
     "ModelVersion",

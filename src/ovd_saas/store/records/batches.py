@@ -40,12 +40,27 @@ class Batch(models.Model):
         ]
         indexes = [
             models.Index(fields=["application", "received"], name="batch_same"),
+            models.Index(fields=["application", "digest"], name="batch_same_samples"),
             models.Index(
                 fields=["application"],
                 name="batch_pending",
                 condition=models.Q(step__isnull=True, taken_down_at__isnull=True),
             ),
         ]
+
+
+class DeliveryKey(models.Model):
+    """An Idempotency-Key that was answered with a batch which was there already, from an earlier delivery of the same
+    samples. Append-only."""
+
+    application = models.ForeignKey(Application, models.CASCADE, related_name="+")
+    caller = models.CharField(max_length=64)
+    key = models.CharField(max_length=255)
+    received = models.CharField(max_length=71)  # digest of what was sent with it
+    batch = models.ForeignKey(Batch, models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["application", "caller", "key"], name="delivery_once_per_key")]
 
 
 class SourceFile(models.Model):

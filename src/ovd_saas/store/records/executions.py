@@ -43,6 +43,7 @@ class Execution(models.Model):
     request_digest = models.CharField(max_length=71, blank=True, default="")  # what the key was used for
     consent = models.BooleanField(default=False, db_default=False)  # the application may learn from it
     feedback = models.JSONField(null=True)  # {label, batch, by, at}: the latest one
+    sampled = models.JSONField(null=True)  # {batch} or {why} it is none; None: not looked at as a sample yet
     taken_down_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -54,6 +55,11 @@ class Execution(models.Model):
                 condition=models.Q(status="queued"),
             ),
             models.Index(fields=["lease_until"], name="execution_running", condition=models.Q(status="running")),
+            models.Index(
+                fields=["application", "finished_at"],
+                name="execution_unsampled",
+                condition=models.Q(status="succeeded", consent=True, sampled__isnull=True, taken_down_at=None),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -48,6 +48,7 @@ class LearningRun(models.Model):
     digests = models.JSONField(default=dict)  # release, environment, snapshot, parent, candidate
     hardware = models.JSONField(default=dict)
     checkpoint = models.CharField(max_length=71, blank=True)  # digest of the last one
+    followed = models.PositiveIntegerField(default=0)  # events of its process that are noted
     attempts = models.PositiveIntegerField(default=0)  # begun so many times
     failures = models.PositiveIntegerField(default=0)  # attempts that failed by themselves
     retry_at = models.DateTimeField(null=True)  # not before this moment
@@ -95,4 +96,7 @@ class TriggerEvaluation(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["application", "-id"], name="evaluations")]
+        indexes = [
+            models.Index(fields=["application", "-id"], name="evaluations"),
+            models.Index(fields=["application", "kind", "-id"], name="evaluations_of_a_kind"),
+        ]

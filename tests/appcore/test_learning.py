@@ -57,7 +57,10 @@ class Stage:
         text = "".join(json.dumps(row) + "\n" for row in rows).encode()
         last = Batch.objects.filter(application=self.id).count()
         digest = files.put(text)
-        return makers.batch(self.application, last + 1, len(values), digest=digest, received=digest, size=len(text))
+        return Batch.objects.create(
+            application_id=self.id, number=last + 1, samples=len(values), digest=digest, received=digest,
+            size=len(text), kind="intake", media_type="application/x-ndjson", caller="user:1", created_at=timezone.now(),
+        )  # fmt: skip
 
     def due(self) -> LearningRun:
         return learning_runs.submit(
@@ -149,7 +152,7 @@ def test_a_worse_candidate_is_rejected_and_kept_with_the_reason(stage: Stage) ->
 def test_a_failed_run_keeps_its_log_gives_its_batches_back_and_serving_goes_on(stage: Stage) -> None:
     stage.feed(2, 2, 2, 2)
     assert stage.learn().status == "promoted"
-    bad = stage.feed(2, 2, act="fail")
+    bad = stage.feed(2, 2, 2, 2, 2, 2, act="fail")
     run = stage.learn()
     assert run.status == "failed" and run.error is not None
     assert "cannot learn from this" in run.error["message"] and "app.py" in run.error["traceback"]
@@ -359,7 +362,7 @@ def test_a_candidate_of_a_version_that_is_no_longer_live_is_rejected(stage: Stag
     for values in ((2, 2, 2, 2), (2, 2, 2, 2)):
         stage.feed(*values)
         assert stage.learn().status == "promoted"
-    stage.feed(2, 2, act="slow")
+    stage.feed(2, 2, 2, 2, 2, 2, act="slow")
     run = stage.due()
     stage.until_it_tells(run)
     models.rollback(application=stage.application, to=None, by="user:ana", reason="Trouble.", now=timezone.now())

@@ -161,11 +161,12 @@ class Attendance:
             for event in process.events(TELL_SECONDS if told.events else 1.0):
                 told.since = told.since or time.monotonic()
                 told.events.append(event)
-                if event.kind == "checkpoint":
-                    self._note(told, checkpoint=process.fetch(event.body["file"]).digest)
-                elif event.is_last:
+                if event.is_last:
                     self._end(process, event, told)
                     return
+            saved = [event for event in told.events if event.kind == "checkpoint"]
+            if saved:  # of several the last one counts; the process keeps no older ones
+                self._note(told, checkpoint=process.fetch(saved[-1].body["file"]).digest)
             is_first = any(event.seq == 1 for event in told.events)
             if told.events and (is_first or time.monotonic() - told.since >= TELL_SECONDS):
                 self._note(told)

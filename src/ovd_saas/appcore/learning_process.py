@@ -154,12 +154,19 @@ class LearningProcess:
             if row is None or row[0] == processing.ENDED:
                 break
             if time.monotonic() > until:
-                return Lost(str(lost), counts=True)
+                return Lost(str(lost), counts=self._is_runner_up())
             time.sleep(0.02)
         reason = row[1] if row is not None else str(lost)
         if " limit of " in reason:
             return Failed("limit", f"Its process was {reason}.")
         return Lost(f"Its process is gone: {reason}", counts=not any(words in reason for words in OURS))
+
+    def _is_runner_up(self) -> bool:
+        try:
+            self._engine.hello()
+        except base.RunnerDown:
+            return False
+        return True
 
 
 def stop(engine: Engine, process_id: UUID) -> None:

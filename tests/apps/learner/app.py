@@ -42,6 +42,9 @@ class Learner(App):
         if act == "die" and not (context.checkpoint / "died").exists():
             (context.checkpoint / "died").write_text("once")
             self._save(context, total, count)
+            for _ in range(20):  # the platform fetches what was saved while learning goes on
+                time.sleep(0.05)
+                context.progress(count / size, "about to die")
             os.kill(os.getpid(), signal.SIGKILL)
         if act == "eat":
             bytearray(4 << 30)

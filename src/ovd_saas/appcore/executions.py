@@ -8,7 +8,7 @@ from uuid import UUID
 import uuid_utils
 from django.db import IntegrityError, transaction
 
-from ovd_saas.appcore import loose_files
+from ovd_saas.appcore import batches, loose_files
 from ovd_saas.appcore.refusals import NotFound, Refusal
 from ovd_saas.domain import executions as states
 from ovd_saas.domain import health, status
@@ -98,12 +98,13 @@ def submit(
     request_digest: str,
     now: datetime,
     id_: UUID | None = None,
+    consent: bool = False,
 ) -> tuple[Execution, bool]:
     """Afterwards the execution is on disk, queued, and AppCore has been told; `(execution, created)`.
 
     With a key that this caller used before for the same request, the earlier execution is returned, not created.
     `inputs` are canonical (`ovd.schema.accept`), files as {name, media_type, size in bytes, digest}; when it is
-    refused, nobody needs to look after those files.
+    refused, nobody needs to look after those files. With `consent` the application may learn from it.
     Raises NotAccepting, Faulty, QueueFull, IdempotencyMismatch.
     """
     try:
@@ -128,6 +129,7 @@ def submit(
                 cause=cause,
                 idempotency_key=idempotency_key or None,
                 request_digest=request_digest,
+                consent=consent,
             )
             ExecutionEvent.objects.create(execution=execution, kind="status", body={"status": states.QUEUED}, at=now)
             notify("queue", application=application.pk)
@@ -161,15 +163,16 @@ def cancel(*, execution_id: UUID, by: str, now: datetime) -> Execution:
 
 
 def take_down(*, execution_id: UUID, by: str, now: datetime) -> None:
-    """Afterwards inputs, outputs, error and log are gone; provenance stays. Their bytes follow after a grace, unless
-    something else refers to them. Raises NotFound, NotFinished."""
+    """Afterwards inputs, outputs, error, log, label and the samples made of them are gone; provenance stays. Their bytes
+    follow after a grace, unless something else refers to them. Raises NotFound, NotFinished."""
     with transaction.atomic():
         execution = _locked(execution_id)
         if execution.status not in states.FINAL:
             raise NotFinished(f"Execution {execution_id} is {execution.status}. Cancel it first.")
+        batches.forget_execution(execution=execution, by=by, now=now)
         loose_files.let_go(file_digests(execution), now=now)
         Execution.objects.filter(pk=execution_id, taken_down_at=None).update(
-            inputs={}, outputs=None, error=None, log="", progress=None, taken_down_at=now
+            inputs={}, outputs=None, error=None, log="", progress=None, feedback=None, taken_down_at=now
         )
         ExecutionEvent.objects.filter(execution_id=execution_id).exclude(kind="status").delete()
         notify("execution", id=execution_id, application=execution.application_id, status=execution.status)

@@ -39,6 +39,15 @@ class Writer:
         while view:
             view = view[self._file.write(view) :]
 
+    def rest(self) -> None:
+        """All bytes are written; `commit` or `abort` may come much later, and nothing is held open until then."""
+        self._file.close()
+
+    @property
+    def digest(self) -> str:
+        """Of the bytes so far."""
+        return f"sha256:{self._hash.hexdigest()}"
+
     def commit(self) -> Stored:
         """Afterwards the bytes are durable under their digest."""
         self._file.close()

@@ -1,4 +1,4 @@
-"""The gateway: executions on bare ASGI, all else to Django; and what runs beside them in a web process. Floor 3."""
+"""The gateway: executions and intake on bare ASGI, else Django; and what runs beside in a web process. Floor 3."""
 
 import asyncio
 import re
@@ -11,6 +11,7 @@ from ovd_saas.appcore.dispatch import Dispatcher
 from ovd_saas.gateway.answers import Send
 from ovd_saas.gateway.bodies import Disconnected, Receive
 from ovd_saas.gateway.executions import Executions
+from ovd_saas.gateway.intake import Intake
 from ovd_saas.store import notices
 from ovd_saas.store.journal import Journal
 
@@ -20,6 +21,7 @@ Scope = dict[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _ADDRESS = re.compile(r"/api/v1/applications/([a-z0-9-]+)/([a-z0-9-]+)/executions")
+_INTAKE = re.compile(r"/api/v1/applications/([a-z0-9-]+)/([a-z0-9-]+)/intake")
 
 
 class Gateway:
@@ -28,6 +30,7 @@ class Gateway:
     def __init__(self, django: Any) -> None:
         self._django: Application = django
         self._executions: Executions | None = None
+        self._intake: Intake | None = None
         self._dispatcher: Dispatcher | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -36,6 +39,8 @@ class Gateway:
             await self._live(receive, send)
         elif scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith("/executions"):
             await self._route(scope, receive, send)
+        elif scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith("/intake"):
+            await self._take_in(scope, receive, send)
         else:
             await self._django(scope, receive, send)
 
@@ -55,20 +60,30 @@ class Gateway:
             return  # nobody is there to be answered; what was begun goes on
         await answer.send(send)
 
+    async def _take_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = _INTAKE.fullmatch(scope["path"])
+        if address is None or self._intake is None:
+            await self._django(scope, receive, send)
+        else:
+            await self._intake.serve(scope, receive, send, address[1], address[2])
+
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         hub = notices.hub()
         journal = Journal(notices.database_address())
         dispatcher = Dispatcher(hub)
         executions = Executions(dispatcher, journal)
+        intake = Intake(dispatcher.threads, executions.callers)
         hub.start()
         journal.start()
         await dispatcher.start()
         following = asyncio.create_task(_follow(hub, executions))
         self._executions, self._dispatcher, self._loop = executions, dispatcher, asyncio.get_running_loop()
+        self._intake = intake
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        self._executions = None
+        self._executions = self._intake = None
+        intake.stop()
         following.cancel()
         await dispatcher.stop()
         await journal.stop()

@@ -57,3 +57,10 @@ class Down(Refusal):
 
     code = "unavailable"
     http = 503
+
+
+class RequestTimeout(Refusal):
+    """The rest of the request did not come."""
+
+    code = "request_timeout"
+    http = 408

@@ -1,7 +1,8 @@
 """Settings, from the environment. Floor 4.
 
 `OVD_HOME` data folder · `OVD_RUN` folder of sockets · `DATABASE_URL` · `OVD_DEBUG=1` · `OVD_HOSTS` host names served
-· `OVD_FILES` file store.
+· `OVD_FILES` file store · `OVD_LARGEST_BATCH` bytes of the largest delivery of samples · `OVD_SOURCES` beginnings of
+addresses, comma separated, from which applications may have data pulled whoever pushed them.
 """
 
 import os
@@ -18,6 +19,8 @@ from ovd_saas.wiring import home
 HOME = home.folder()
 RUN = home.run_folder(HOME)
 FILES = os.environ.get("OVD_FILES") or str(HOME / "files")  # a folder or an fsspec address
+INTAKE_LARGEST = int(os.environ.get("OVD_LARGEST_BATCH") or 8 << 30)  # bytes
+SOURCES = [prefix.strip() for prefix in os.environ.get("OVD_SOURCES", "").split(",") if prefix.strip()]
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 DEBUG = os.environ.get("OVD_DEBUG") == "1"

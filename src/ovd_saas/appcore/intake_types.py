@@ -1,0 +1,146 @@
+"""Intake, the quick check: a sample schema as a type for msgspec. Floor 2.
+
+It accepts only what `ovd.schema.accept_sample` accepts, too, though not all of that: what it does not know, or cannot
+tell for sure, is left to the slow check (`intake_check`). tests/appcore/test_intake_types.py looks for a difference.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from operator import attrgetter
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+_EXACT = 2**53  # up to here every whole number is a float of its own
+_INT64 = 2**63 - 1
+_ESCAPED_LETTER = re.compile(rb"\\u00[2-7]", re.IGNORECASE)  # may spell the name of a field
+_ESCAPED = re.compile(rb"\\u")
+
+Property = dict[str, Any]
+
+
+class Unknown(Exception):
+    """This schema has something that only the slow check knows."""
+
+
+class Quick:
+    """The quick check of one schema."""
+
+    def __init__(self, properties: dict[str, Property]) -> None:
+        fields = [_field(place, name, prop) for place, (name, prop) in enumerate(properties.items())]
+        kind = msgspec.defstruct("Sample", fields, forbid_unknown_fields=True, gc=False,
+            kw_only=True, rename=_renamed(properties))  # fmt: skip
+        self._decode = msgspec.json.Decoder(kind).decode
+        self._names = [(f'"{name}"'.encode(), attrgetter(f"f{place}")) for place, name in enumerate(properties)]
+        self._optional = [bool(prop["x-ovd"].get("optional")) for prop in properties.values()]
+        is_ascii = all(name.isascii() for name in properties)
+        self._suspicious = _ESCAPED_LETTER if is_ascii else _ESCAPED
+
+    def accepts(self, block: bytes, lines: list[bytes]) -> bool:
+        """Whether each of these lines, which are those of the block, surely is a sample."""
+        if b"\\u" in block and (rb"\u0000" in block or self._suspicious.search(block)):
+            return False
+        try:
+            samples = [*map(self._decode, lines)]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        return all(
+            block.count(name) == (len(samples) if not optional else _present(samples, get))
+            for (name, get), optional in zip(self._names, self._optional, strict=True)
+        )  # a name that stands there more often may stand twice in one sample
+
+
+def quick(sample: dict[str, Any]) -> Quick | None:
+    """The quick check of a schema; None when there is none: it has no fields, or kinds that need a closer look."""
+    properties: dict[str, Property] = sample["properties"]
+    try:
+        return Quick(properties) if properties else None
+    except (Unknown, TypeError, ValueError, re.error):
+        return None
+
+
+def _present(samples: list[Any], get: Callable[[Any], Any]) -> int:
+    values = [*map(get, samples)]
+    return len(values) - values.count(msgspec.UNSET)
+
+
+def _renamed(properties: dict[str, Property]) -> dict[str, str]:
+    """Any text may name a field of JSON; attributes are called f0, f1 …"""
+    return {f"f{place}": name for place, name in enumerate(properties)}
+
+
+def _field(place: int, name: str, prop: Property) -> Any:
+    if any(character in '"\\' or character < " " for character in name):
+        raise Unknown(name)
+    kind = _KINDS.get(prop["x-ovd"]["kind"])
+    if kind is None:
+        raise Unknown(name)
+    if prop["x-ovd"].get("optional"):
+        return (f"f{place}", kind(prop) | None | msgspec.UnsetType, msgspec.UNSET)
+    return (f"f{place}", kind(prop))
+
+
+def _number(prop: Property) -> Any:
+    bounds = _bounds(prop, _EXACT)
+    return Annotated[float, msgspec.Meta(**bounds)] if bounds else float
+
+
+def _integer(prop: Property) -> Any:
+    bounds = _bounds(prop, _INT64)
+    if any(int(bound) != bound for bound in bounds.values()):
+        raise Unknown
+    bounds = {name: int(bound) for name, bound in bounds.items()}
+    return Annotated[int, msgspec.Meta(**bounds)] if bounds else int
+
+
+def _bounds(prop: Property, largest: int) -> dict[str, Any]:
+    """As msgspec calls them. Beyond `largest` a comparison might be of rounded numbers."""
+    named = {"ge": prop.get("minimum"), "le": prop.get("maximum")}
+    found = {name: bound for name, bound in named.items() if bound is not None}
+    if any(abs(bound) >= largest for bound in found.values()):
+        raise Unknown
+    return found
+
+
+def _boolean(prop: Property) -> Any:
+    return bool
+
+
+def _text(prop: Property) -> Any:
+    named = {"min_length": prop.get("minLength"), "max_length": prop.get("maxLength"), "pattern": prop.get("pattern")}
+    rules: dict[str, Any] = {name: value for name, value in named.items() if value not in (None, "")}
+    return Annotated[str, msgspec.Meta(**rules)] if rules else str
+
+
+def _choice(prop: Property) -> Any:
+    choices = tuple(prop["enum"])
+    if not all(type(choice) is str for choice in choices) and not all(type(choice) is int for choice in choices):
+        raise Unknown
+    if any(type(choice) is int and abs(choice) > _INT64 for choice in choices):
+        raise Unknown
+    return Literal[choices]
+
+
+def _datetime(prop: Property) -> Any:
+    return datetime
+
+
+def _series(prop: Property) -> Any:
+    """The short form: a list of numbers, null for a gap."""
+    if prop["x-ovd"].get("timed"):
+        raise Unknown
+    named = {"min_length": prop["x-ovd"].get("minimum_length"), "max_length": prop["x-ovd"].get("maximum_length")}
+    rules: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+    return Annotated[list[float | None], msgspec.Meta(**rules)] if rules else list[float | None]
+
+
+_KINDS: dict[str, Callable[[Property], Any]] = {
+    "number": _number,
+    "integer": _integer,
+    "boolean": _boolean,
+    "text": _text,
+    "choice": _choice,
+    "datetime": _datetime,
+    "series": _series,
+}

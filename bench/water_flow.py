@@ -1,16 +1,17 @@
 """Water flow: how good the forecast and the anomaly flags of examples/water-flow are, on the whole real series.
 
-    PYTHONPATH=sdk/src .venv/bin/uv run --no-project --with river==0.26.1 \\
-        --with-requirements examples/water-flow/requirements.lock python bench/water_flow.py
+.venv/bin/python bench/water_flow.py
 """
 
 import itertools
+import json
 import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
@@ -21,10 +22,13 @@ sys.path[:0] = [str(ROOT / "examples" / "water-flow"), str(ROOT / "sdk" / "src")
 import judge  # noqa: E402
 import predict  # noqa: E402
 from app import WaterFlow, of_samples  # noqa: E402
-from make_samples import read  # noqa: E402
 from usual import THRESHOLD, compare  # noqa: E402
 
 from ovd import Context, Samples, Series  # noqa: E402
+from ovd_saas.domain import gate  # noqa: E402
+from ovd_saas.wiring import demo_hours  # noqa: E402
+
+FEED = ROOT / "examples" / "water-flow" / "feed"
 
 SPLITS = (0.4, 0.6, 0.8)  # learn on the hours before; judge on the next fifth
 SEGMENTS = (
@@ -37,11 +41,11 @@ SEGMENTS = (
 
 def main() -> None:
     """Prints all tables."""
-    rows = [{"time": moment, "flow": flow} for moment, flow in read()]
+    rows = [row for name in ("1-march", "2-april", "3-april", "4-may-not-fed") for row in delivered(name)]
     print(f"{len(rows)} hours, {rows[0]['time']} to {rows[-1]['time']}; Python {platform.python_version()}\n")
     forecasts(rows)
     by_lead(rows)
-    in_steps(rows)
+    life()
     week_ahead(rows)
     flags(rows)
     timings(rows)
@@ -51,10 +55,10 @@ def context() -> Context:
     return Context(scratch=lambda: Path(tempfile.mkdtemp()))
 
 
-def learned(rows: list[dict], parent: Path | None = None) -> Path:
+def learned(rows: list[dict]) -> Path:
     """The folder of a model."""
     target = Path(tempfile.mkdtemp())
-    WaterFlow().learn(context(), Samples(rows), parent, target)
+    WaterFlow().learn(context(), Samples(rows), None, target)
     return target
 
 
@@ -106,16 +110,38 @@ def by_lead(rows: list[dict]) -> None:
     print()
 
 
-def in_steps(rows: list[dict]) -> None:
-    print("Learning as data arrives, judged on the last fifth: MAE in l/s, coverage")
-    first = int(len(rows) * SPLITS[-1])
-    unseen, parent, before = rows[first:], None, 0
-    for until in (400, 700, first):
-        parent, before = learned(rows[before:until], parent), until
-        found = metrics(unseen, parent)
-        print(f"  after {until:4} hours: {found['mae']:.3f}, {found['coverage']:.1%}")
-    found = metrics(unseen, learned(rows[:first]))
-    print(f"  all at once:      {found['mae']:.3f}, {found['coverage']:.1%}\n")
+def delivered(name: str) -> list[dict]:
+    return [json.loads(line) for line in (FEED / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def life() -> None:
+    print("The life in the demo: what the gate says, and the errors on hours that none has seen")
+    march, april, spare, late = map(delivered, ("1-march", "2-april", "3-april-spare-meter", "3-april"))
+    flows = demo_hours.read(FEED, ("1-march", "2-april", "3-april", "4-may-not-fed"))
+    naive = demo_hours.seasonal_naive(flows)[0]
+    folder = FEED.parent
+    rule = gate.rule_of(tomllib.loads((folder / "ovd.toml").read_text(encoding="utf-8"))["gate"])
+    active, name = None, ""
+    for number, fed in enumerate((march, march + april, march + april + spare, march + april + late), start=1):
+        held = round(0.2 * len(fed))
+        model = learned(fed[:-held])
+        ours, theirs = (judged(fed[-held:], one) for one in (model, active))
+        verdict = gate.judge(
+            rule, candidate=ours, active=theirs if active else None, size=60_000, active_name=name
+        )  # fmt: skip
+        error, hours = demo_hours.error(flows, demo_hours.by_archive(folder, model))
+        print(f"  version {number}, {len(fed) - held} hours: {error:.4f} l/s over {hours} hours, naive {naive:.4f}")
+        print(f"    {verdict.sentence}")
+        if verdict.passed:
+            active, name = model, f"version {number}"
+    print()
+
+
+def judged(rows: list[dict], model: Path | None) -> gate.Assessment:
+    application = WaterFlow()
+    application.setup(model)
+    found = application.evaluate(context(), Samples(rows))
+    return gate.Assessment(found.metrics, found.scores, execution_seconds=0.0)
 
 
 def week_ahead(rows: list[dict]) -> None:

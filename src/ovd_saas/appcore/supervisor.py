@@ -6,7 +6,8 @@ from typing import Any
 import psycopg
 import structlog
 
-from ovd_saas.appcore.loops import reaping, sweeping, triggering
+from ovd_saas.appcore.loops import drifting, reaping, sweeping, triggering
+from ovd_saas.appcore.loops.baking import Baking
 from ovd_saas.appcore.loops.building import Building
 from ovd_saas.appcore.loops.dispatching import Dispatching
 from ovd_saas.appcore.loops.learning import Learning
@@ -80,11 +81,14 @@ class Reins:
         self._watching = watching
         self._dispatching = Dispatching(database_url)
         self._learning = Learning(engine, watching.runner)
+        self._baking = Baking(engine, watching.runner)
         self._loops = [
             Loop("living", living.tick, period_seconds=1.0, hears=("queue", "application", "processes", EVENT)),
             Loop("learning", self._learning.tick, period_seconds=1.0, hears=("learning", "application", EVENT)),
             *(Loop(f"building-{n}", building.tick, period_seconds=5.0, hears=("release",)) for n in range(BUILDERS)),
             Loop("triggering", self._triggering.tick, period_seconds=self._triggering.pause, hears=triggering.HEARS),
+            Loop("drifting", drifting.tick, period_seconds=5.0, hears=drifting.HEARS),
+            Loop("baking", self._baking.tick, period_seconds=1.0, hears=("model",)),
             Loop("reaping", reaping.tick, period_seconds=1.0),
             Loop("sweeping", sweeping.tick, period_seconds=60.0),
             Loop("seeing the runner", watching.note_alive, period_seconds=5.0),
@@ -101,6 +105,7 @@ class Reins:
         self._dispatching.stop()
         for loop in self._loops:
             loop.stop()
+        self._baking.stop()
         self._learning.stop()
         for loop in self._loops:
             loop.join(2.0)

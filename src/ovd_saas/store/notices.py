@@ -4,6 +4,7 @@ One PostgreSQL channel, `ovd`; the payload is a small JSON object `{"about": …
 application {id} · queue {application} · processes {application} · execution {id, application, status}
 · executions {application} · release {id, application} · access {} · runner {}
 · batch {application} · learning {application, run} · model {application} · trigger {application}
+· drift {application}
 """
 
 import asyncio

@@ -7,6 +7,7 @@ from django.utils import timezone
 from ovd_saas.appcore import drift
 
 log = structlog.get_logger()
+HEARS = ("batch", "model")
 
 
 def tick() -> bool:

@@ -20,6 +20,7 @@ log = structlog.get_logger()
 LONGEST_PAUSE_SECONDS = 5.0  # between two questions to the database
 _NAMES = {  # of an application, in the notices that are about what its triggers look at
     "batch": "application",
+    "drift": "application",
     "trigger": "application",
     "learning": "application",
     "model": "application",

@@ -9,6 +9,7 @@ import typer
 from ovd.cli.refusal import Refusal
 
 STARTER = Path(__file__).resolve().parent.parent / "starter"
+SAMPLES = {"python": "steps", "command": "letter", "learning": "warm"}  # of each starter
 NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")  # as the platform takes them
 
 
@@ -21,8 +22,14 @@ def new(
     command: Annotated[
         bool, typer.Option("--command", help="A program in any language, started by a command line.")
     ] = False,
+    learning: Annotated[
+        bool, typer.Option("--learning", help="An application that learns from the data it is fed.")
+    ] = False,
 ) -> None:
     """Make a folder with a working application, to be changed into yours."""
+    if command and learning:
+        raise Refusal("A command cannot learn. Take --learning for a Python class, or --command alone.")
+    kind = "command" if command else "learning" if learning else "python"
     folder = Path(name)
     if not NAME.fullmatch(folder.name):
         raise Refusal(
@@ -32,12 +39,14 @@ def new(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Refusal(f"{folder} is already there. Take another name, or move it away.")
     title = folder.name.replace("-", " ").capitalize()
-    for path, content in files(STARTER / ("command" if command else "python")):
+    for path, content in files(STARTER / kind):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content.replace(b"{{name}}", folder.name.encode()).replace(b"{{title}}", title.encode()))
     print(f"Made {folder}. Next:\n")
-    print(f"  cd {folder}\n  ovd check\n  ovd run --sample {'letter' if command else 'steps'}")
+    print(f"  cd {folder}\n  ovd check\n  ovd run --sample {SAMPLES[kind]}")
+    if learning:
+        print(f"  ovd push\n  ovd feed ORG/{folder.name} data.jsonl --watch")
 
 
 def files(starter: Path) -> "list[tuple[str, bytes]]":

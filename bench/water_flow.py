@@ -121,13 +121,13 @@ def life() -> None:
     naive = demo_hours.seasonal_naive(flows)[0]
     folder = FEED.parent
     rule = gate.rule_of(tomllib.loads((folder / "ovd.toml").read_text(encoding="utf-8"))["gate"])
-    active, name = None, ""
+    active, name = None, "no model"
     for number, fed in enumerate((march, march + april, march + april + spare, march + april + late), start=1):
         held = round(0.2 * len(fed))
         model = learned(fed[:-held])
         ours, theirs = (judged(fed[-held:], one) for one in (model, active))
         verdict = gate.judge(
-            rule, candidate=ours, active=theirs if active else None, size=60_000, active_name=name
+            rule, candidate=ours, active=theirs, size=60_000, active_name=name
         )  # fmt: skip
         error, hours = demo_hours.error(flows, demo_hours.by_archive(folder, model))
         print(f"  version {number}, {len(fed) - held} hours: {error:.4f} l/s over {hours} hours, naive {naive:.4f}")

@@ -114,13 +114,12 @@ class Attendance:
         run = self._run
         assert run.release is not None
         learn = run.release.manifest["learn"]
-        if run.snapshot is None:
-            run.snapshot = self._frozen(learn)
         process = LearningProcess.start(
             engine=self._engine, runner=self._runner, application=run.application, release=run.release,
             model=run.parent, run=run, kind="learn", look=self._look,
         )  # fmt: skip
         try:
+            run.snapshot = run.snapshot or self._frozen(learn)  # while the process starts
             self._note_process(process)
             checkpoint = process.put("checkpoint", run.checkpoint) if run.checkpoint else None
             limit = learning_process.limits(run.release)["disk_mb"]
@@ -376,7 +375,11 @@ def _checkpoint(body: Mapping[str, Any]) -> dict[str, Any]:
     return {"size": body.get("size")}
 
 
-_BODIES = {"progress": _progress, "log": _log, "metric": _metric, "checkpoint": _checkpoint}
+def _started(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+_BODIES = {"started": _started, "progress": _progress, "log": _log, "metric": _metric, "checkpoint": _checkpoint}
 
 
 def _row(run: LearningRun, event: Event, now: datetime) -> LearningEvent:

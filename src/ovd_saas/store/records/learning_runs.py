@@ -78,7 +78,7 @@ class LearningEvent(models.Model):
     """What happened in a run; server-sent events resume from `id`, and curves are drawn of its metrics."""
 
     run = models.ForeignKey(LearningRun, models.CASCADE, related_name="events")
-    kind = models.CharField(max_length=16)  # status | progress | metric | log | checkpoint
+    kind = models.CharField(max_length=16)  # status | started | progress | metric | log | checkpoint
     body = models.JSONField()
     at = models.DateTimeField()
 

@@ -138,6 +138,8 @@ class Attendance:
             return snapshots.freeze(run=self._run, parent=self._run.parent, learn=learn, now=timezone.now())
         except snapshots.NothingToLearn as refusal:
             raise Failed(refusal.code, refusal.detail) from None
+        except snapshots.Ended:
+            raise Over from None
 
     def _found(self) -> LearningProcess:
         """The process that learns already, asked for what nobody noted. Raises Lost when there is none."""
@@ -190,6 +192,7 @@ class Attendance:
         stored = process.fetch(event.body["file"])
         seconds = event.body.get("seconds")
         with transaction.atomic():
+            Application.objects.select_for_update().get(pk=self._run.application_id)  # always before its run
             self._note(told)
             kept = learning_runs.keep_candidate(
                 self._run, stored=stored, metrics=dict(event.body.get("metrics") or {}),

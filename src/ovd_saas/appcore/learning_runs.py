@@ -94,14 +94,14 @@ def check_learning(application: Application) -> None:
 def cancel(*, run_id: UUID, by: str, now: datetime, reason: str = "") -> LearningRun:
     """Afterwards the run is cancelled; what it was the first to take is pending again; its process is stopped, and a
     result that still comes is refused. Raises NotFound, AlreadyEnded."""
-    found = LearningRun.objects.select_for_update().filter(pk=run_id).first()
-    if found is None:
+    if not LearningRun.objects.filter(pk=run_id).exists():
         raise NotFound(f"There is no learning run {run_id}.")
     reason = reason or f"Cancelled by {by.removeprefix('user:')}."
     if not transitions.learning_run(run_id, learning_runs.CANCEL, reason=reason, now=now, actor=by, lease_until=None):
+        found = LearningRun.objects.get(pk=run_id)
         raise AlreadyEnded(f"Learning run {found.number} is {found.status} already.")
+    found = LearningRun.objects.get(pk=run_id)
     _give_up(found, reason)
-    found.refresh_from_db()
     return found
 
 

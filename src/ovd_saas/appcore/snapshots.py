@@ -10,6 +10,7 @@ from django.db import transaction
 
 from ovd.values import parse_moment
 from ovd_saas.appcore.refusals import Refusal
+from ovd_saas.domain import learning_runs
 from ovd_saas.domain import snapshots as rules
 from ovd_saas.domain.snapshots import Delivery, Frozen, Rule
 from ovd_saas.files import store as files
@@ -21,6 +22,10 @@ class NothingToLearn(Refusal):
     """There is no sample that the parent has not learned, or none at all."""
 
     code = "nothing_to_learn"
+
+
+class Ended(Exception):
+    """The run that asked was cancelled meanwhile, or is attended by somebody else."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Line:
 def freeze(*, run: LearningRun, parent: ModelVersion | None, learn: dict[str, Any], now: datetime) -> Snapshot:
     """Afterwards the run has a snapshot of all batches there are, and those that nobody took before are its step.
 
-    `learn` is the table [learn] of the manifest, `parent` the live version. Raises NothingToLearn.
+    `learn` is the table [learn] of the manifest, `parent` the live version. Raises NothingToLearn, Ended.
     """
     while True:
         deliveries = _deliveries(run.application_id)
@@ -88,9 +93,11 @@ def _why_nothing(frozen: Frozen, parent: ModelVersion | None) -> str:
 
 @transaction.atomic
 def _keep(run: LearningRun, frozen: Frozen, now: datetime) -> Snapshot | None:
-    """None when a batch was taken down meanwhile."""
+    """None when a batch was taken down meanwhile. Raises Ended."""
     assert frozen.train is not None and frozen.held is not None
     Application.objects.select_for_update().get(pk=run.application_id)
+    if not LearningRun.objects.filter(pk=run.pk, lease=run.lease, status=learning_runs.RUNNING).exists():
+        raise Ended(f"Learning run {run.number} is somebody else's, or has ended.")
     numbers = [one.number for one in frozen.deliveries]
     here = Batch.objects.filter(application=run.application_id, taken_down_at=None)
     if here.filter(number__in=numbers).count() != len(numbers):

@@ -176,13 +176,15 @@ def learning_run(
 ) -> str | None:
     """Cause an event of a learning run, and of its application's learning region with it; the run's state after, or
     None when it is not possible (any more). With `lease`, only while that lease is the current one."""
+    application = Application.objects.filter(learning_runs=id_).select_for_update().first()  # always before its run
     run = LearningRun.objects.select_for_update().filter(pk=id_).first()
-    if run is None or (lease is not None and run.lease != lease):
+    if application is None or run is None or (lease is not None and run.lease != lease):
         return None
     target = LEARNING_RUN.target(run.status, event)
     if target is None:
         return None
-    if run.status != learning_runs.AWAITING and not _moved(run, event, reason=reason, now=now, actor=actor):
+    is_open = run.status in learning_runs.OPEN
+    if is_open and not _moved(run, application.learning, event, reason=reason, now=now, actor=actor):
         transaction.set_rollback(True)
         return None
     values = {"status": target, "reason": reason, **values}
@@ -196,9 +198,8 @@ def learning_run(
     return target
 
 
-def _moved(run: LearningRun, event: str, *, reason: str, now: datetime, actor: str) -> bool:
-    """Whether the learning region went along."""
-    state = Application.objects.values_list("learning", flat=True).get(pk=run.application_id)
+def _moved(run: LearningRun, state: str, event: str, *, reason: str, now: datetime, actor: str) -> bool:
+    """Whether the learning region, which is in this state, went along."""
     moves = (move for move in _MOVES[event] if LEARNING_REGION.target(state, move))
     first = next(moves, None)
     cause = f"learning-run:{run.number}"

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 import makers
+from appcore.test_learning import Stage
 from ovd_saas.appcore import baking, learning_process, models
 from ovd_saas.appcore.executions import new_id
 from ovd_saas.appcore.loops.baking import Baking
@@ -16,7 +17,7 @@ from ovd_saas.domain.baking import Comparison, Decision
 from ovd_saas.domain.gate import Assessment
 from ovd_saas.files import store as files
 from ovd_saas.store.records import Application, Execution, ModelVersion, Process, Promotion, Runner, Transition
-from runners import until
+from runners import Core, until
 
 PROMOTED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SOON, LATER = PROMOTED + timedelta(minutes=5), PROMOTED + timedelta(hours=2)
@@ -294,3 +295,41 @@ def test_many_versions_are_watched_side_by_side(loop: Baking) -> None:
     ran(good, at=datetime.now(UTC))
     tick_until(loop, lambda: not is_watched(bad))
     assert (live(bad), live(good), is_watched(good)) == (1, 2, True)
+
+
+def test_real_processes_compare_both_versions_on_what_people_said(core: Core) -> None:
+    stage = Stage(core, gate={"minimum_improvement": -100, "bake": 3600, "bake_feedback": 4})
+    loop = Baking(core.runner.engine, core.watching.runner)
+    try:
+        stage.feed(2, 2, 2, 2)
+        assert stage.learn().status == "promoted"
+        stage.feed(*[20] * 8)
+        assert stage.learn().status == "promoted"
+        [promotion] = baking.watched()
+        assert promotion.model.number == 2
+        for _ in range(4):
+            made = ran(promotion, at=datetime.now(UTC))
+            batch = stage.feed(2)
+            type(batch).objects.filter(pk=batch.pk).update(kind="feedback", origin={"execution": str(made.pk)})
+            Execution.objects.filter(pk=made.pk).update(feedback={"label": 2, "batch": batch.number})
+        tick_until(loop, lambda: not is_watched(promotion))
+        assert live(promotion) == 1
+        assert "on 4 labels mae of version 2 is " in rows(promotion)[-1][2]
+        until(lambda: not Process.objects.exclude(state="ended").exists())
+    finally:
+        stage.loop.stop()
+        loop.stop()
+
+
+def test_an_appcore_ends_the_comparing_processes_of_one_that_died(core: Core) -> None:
+    stage = Stage(core)
+    stage.loop.stop()
+    runner = core.watching.runner()
+    assert runner is not None and stage.application.release is not None
+    learning_process.LearningProcess.start(
+        engine=core.runner.engine, runner=runner, application=stage.application, release=stage.application.release,
+        model=None, run=None, kind="evaluate",
+    )  # fmt: skip
+    assert Process.objects.exclude(state="ended").count() == 1
+    Baking(core.runner.engine, core.watching.runner).tick()
+    until(lambda: not Process.objects.exclude(state="ended").exists())

@@ -532,3 +532,16 @@ def test_a_model_that_was_learned_can_be_unpacked_and_evaluated(start: Start, tm
     _, judge = begun(start, folder, "--model", str(tmp_path / "model"))
     judge.evaluate(ROWS)
     assert judge.end()[1]["metrics"] == {"mae": 1.2}
+
+
+def test_data_that_cannot_be_stored_fail_the_task_and_say_so(start: Start, tmp_path: Path) -> None:
+    process, client = begun(start, app(tmp_path))
+    (process.scratch / "work" / "arrived-1-0").touch()  # where its folder would be
+    client.learn(ROWS)
+    kind, body = client.end()
+    assert (kind, body["code"]) == ("failed", "exception")
+    assert "The data cannot be stored" in body["message"]
+    again = client_of(process)
+    again.learn(ROWS)
+    again.follow()
+    assert again.end()[0] == "failed"

@@ -1,6 +1,8 @@
 """Rows: the samples of a learning run out of a file of JSON Lines, each read when it is asked for."""
 
+import functools
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Union, overload
 
@@ -12,6 +14,7 @@ from ovd.lines import Lines
 from ovd.nearest import did_you_mean
 
 Row = Dict[str, Any]
+_decode = json.JSONDecoder().decode
 
 
 class Rows(Sequence[Row]):
@@ -28,6 +31,7 @@ class Rows(Sequence[Row]):
         self._schema = schema
         self._properties: Dict[str, Any] = schema["properties"]
         self._files = files
+        self._readers = {name: _reader(prop, files) for name, prop in self._properties.items()}
         self._places = range(len(lines)) if places is None else places
 
     def __len__(self) -> int:
@@ -68,13 +72,13 @@ class Rows(Sequence[Row]):
 
     def _row(self, place: int) -> Row:
         parsed = self._parsed(place)
-        if not self._properties:
+        if not self._readers:
             return parsed
-        return {name: self._value(name, parsed, place) for name in self._properties}
+        return {name: self._value(name, parsed, place) for name in self._readers}
 
     def _parsed(self, place: int) -> Row:
         try:
-            parsed = json.loads(self._lines[place].decode())
+            parsed = _decode(self._lines[place].decode())
         except ValueError as error:
             raise Failed(f"Sample {place + 1} is not JSON: {error}.") from None
         except RecursionError:
@@ -84,37 +88,74 @@ class Rows(Sequence[Row]):
         return parsed
 
     def _value(self, name: str, parsed: Row, place: int) -> Any:
-        prop = self._properties[name]
         value = parsed.get(name)
         if value is None:
-            if prop["x-ovd"].get("optional"):
+            if self._properties[name]["x-ovd"].get("optional"):
                 return None
             fault = "is null" if name in parsed else "is missing"
             raise Failed(f'Sample {place + 1}: "{name}" {fault}. {_CURE}')
-        kind = prop["x-ovd"]["kind"]
         try:
-            if kind in FILE_KINDS:
-                return self._file(kind, value)
-            value = values.canonical(prop, value)
+            return self._readers[name](value)
         except ValueError as error:
             raise Failed(f'Sample {place + 1}: "{name}" {error} {_CURE}') from None
-        convert = _CONVERTED.get(kind)
-        return value if convert is None else convert(value)
-
-    def _file(self, kind: str, value: Any) -> File:
-        if not isinstance(value, dict) or not isinstance(value.get("digest"), str):
-            raise ValueError(f"must be a file, not {values.called(value)}.")
-        path = self._files.get(value["digest"])
-        if path is None:
-            raise ValueError("is a file that did not arrive.")
-        name, media_type = str(value.get("name") or "file"), value.get("media_type")
-        return Image(path, media_type, name) if kind == "image" else File(path, name, media_type)
 
 
 _CURE = "Declare the fields so that the samples that arrived earlier fit too, or have their batch taken down."
-_CONVERTED: Dict[str, Callable[[Any], Any]] = {
-    "number": float,
-    "datetime": values.parse_instant,
-    "series": lambda value: Series([values.parse_moment(time) for time in value["times"]], value["values"]),
-    "table": lambda value: Table(value["columns"], value["rows"]),
+
+
+# A value was judged when it arrived; what is asked here is whether it still is of the kind that is declared now.
+
+
+def _reader(prop: Dict[str, Any], files: Mapping[str, Path]) -> Callable[[Any], Any]:
+    kind = prop["x-ovd"]["kind"]
+    if kind in FILE_KINDS:
+        return functools.partial(_file, kind, files)
+    return _READERS.get(kind) or functools.partial(values.canonical, prop)
+
+
+def _number(value: Any) -> float:
+    return value if type(value) is float else float(values.number(_PLAIN, value))
+
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else values.text(_PLAIN, value)
+
+
+def _moment(value: Any) -> datetime:
+    if type(value) is str:
+        try:
+            return values.parse_instant(value)
+        except ValueError:
+            pass  # the next line says it better
+    return values.parse_instant(values.instant(_PLAIN, value))
+
+
+def _series(value: Any) -> Series:
+    found = values.series(_PLAIN, value)
+    return Series([values.parse_moment(time) for time in found["times"]], found["values"])
+
+
+def _table(value: Any) -> Table:
+    found = values.table(_PLAIN, value)
+    return Table(found["columns"], found["rows"])
+
+
+def _file(kind: str, files: Mapping[str, Path], value: Any) -> File:
+    if not isinstance(value, dict) or not isinstance(value.get("digest"), str):
+        raise ValueError(f"must be a file, not {values.called(value)}.")
+    path = files.get(value["digest"])
+    if path is None:
+        raise ValueError("is a file that did not arrive.")
+    name, media_type = str(value.get("name") or "file"), value.get("media_type")
+    return Image(path, media_type, name) if kind == "image" else File(path, name, media_type)
+
+
+_PLAIN: Dict[str, Any] = {"x-ovd": {}}  # no bounds
+_READERS: Dict[str, Callable[[Any], Any]] = {
+    "number": _number,
+    "integer": functools.partial(values.integer, _PLAIN),
+    "text": _text,
+    "datetime": _moment,
+    "series": _series,
+    "table": _table,
 }

@@ -134,8 +134,8 @@ class TaskServer:
                 self._accept()
             elif fd == self._woken.fileno():
                 time.sleep(GATHER)
-                self._is_woken = False
                 self._woken.recv(4096)
+                self._is_woken = False  # not before: who finds it True must find us still to look
             elif fd in self._clients and event & ~select.EPOLLOUT:
                 self._hear(self._clients[fd])
         if self._client is not None:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from django.conf import settings
 
+import makers
 from ovd_saas.appcore.loops.building import Building
 from ovd_saas.appcore.loops.living import Living
 from ovd_saas.appcore.loops.watching import Watching
 from ovd_saas.engines.base import EngineError
 from ovd_saas.engines.local import Local
 from ovd_saas.files import store as files
+from ovd_saas.store.records import Application, ModelVersion
 
 APPS = Path(__file__).parent / "apps"
 
@@ -38,6 +40,19 @@ def archive(name: str) -> str:
             if "__pycache__" not in path.parts and path.is_file():
                 tar.add(path, str(path.relative_to(APPS / name)))
     return files.put(buffer.getvalue())
+
+
+def model(application: Application, number: int, **texts: str) -> ModelVersion:
+    """A candidate whose files have these texts; its tar is in the file store, its parent is what is live."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, text in sorted(texts.items()):
+            info = tarfile.TarInfo(name)
+            info.size = len(text.encode())
+            tar.addfile(info, io.BytesIO(text.encode()))
+    digest = files.put(buffer.getvalue())
+    live = Application.objects.values_list("model", flat=True).get(pk=application.pk)
+    return makers.model_version(application, number, digest=digest, parent_id=live)
 
 
 @dataclass

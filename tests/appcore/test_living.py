@@ -143,7 +143,7 @@ def test_a_condemned_process_is_killed_with_the_reason(core: Core) -> None:
 
 
 def awake(core: Core) -> Application:
-    application = lively(core)
+    application = lively(core, sleep={"after": 600})
     act(application, "wake")
     until(lambda: lives(core, application, "awake"))
     until(lambda: not core.living.tick())

@@ -14,7 +14,9 @@ def locked(application_id: int) -> Application:
     judged = (learning_runs.EVALUATING, learning_runs.AWAITING)
     runs = LearningRun.objects.filter(application_id=application_id, status__in=judged).order_by("pk")
     list(runs.select_for_update().values_list("pk", flat=True))
-    return Application.objects.select_for_update(of=("self",)).select_related(*RELATED).get(pk=application_id)
+    Application.objects.select_for_update().values_list("pk").get(pk=application_id)
+    # read by a query of its own: rows joined by one that had to wait are those of before the wait
+    return Application.objects.select_related(*RELATED).get(pk=application_id)
 
 
 def is_served(application: Application) -> bool:

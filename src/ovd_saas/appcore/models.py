@@ -73,6 +73,9 @@ def promote(
     model = ModelVersion.objects.select_related("run").get(pk=model.pk, application=locked)
     if locked.upcoming_model_id == model.pk:
         return UPCOMING
+    if locked.upcoming_model_id is not None and model.state == states.ACTIVE:
+        _give_way(locked, f"Version {model.number} is to stay.", now)
+        return LIVE
     _check(locked, model, kind)
     run = run or model.run
     reason = reason or f"Version {model.number} was chosen by {by.removeprefix('user:')}."

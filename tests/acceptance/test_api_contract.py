@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import io
-import json
 import socket
 import struct
 import tarfile
@@ -18,8 +17,8 @@ from urllib.parse import urlparse
 import httpx
 import pytest
 from platforms import APPS, Platform, until
+from stranger import BASE, problem, sent
 
-BASE = "/api/v1"
 ECHO, SLOW, IMAGE = (f"{BASE}/applications/demo/{name}" for name in ("echo", "slow", "image-size"))
 EXECUTION = {
     "id", "application", "status", "inputs", "outputs", "error", "release", "model", "digests", "seed", "created_at",
@@ -56,40 +55,12 @@ def http(platform: Platform) -> Iterator[httpx.Client]:
         yield client
 
 
-def problem(answer: httpx.Response, status: int, code: str = "", field: str = "") -> dict[str, Any]:
-    """The RFC 9457 document of a refusal, checked."""
-    assert answer.status_code == status, f"{answer.status_code} instead of {status}: {answer.text[:500]}"
-    assert answer.headers["content-type"] == "application/problem+json"
-    found: dict[str, Any] = answer.json()
-    assert set(found) == {"type", "title", "status", "code", "detail", "errors"}
-    assert found["status"] == status
-    assert code in ("", found["code"]), found
-    assert found["detail"][-1] in ".!?…" and "Traceback" not in found["detail"], found
-    assert all(set(error) == {"field", "message"} and error["message"] for error in found["errors"])
-    assert not field or field in [error["field"] for error in found["errors"]], found
-    return found
-
-
 def execute(http: httpx.Client, to: str, inputs: dict[str, Any], **headers: str) -> httpx.Response:
     return http.post(f"{to}/executions", json={"inputs": inputs}, headers=headers)
 
 
 def events(http: httpx.Client, id_: str, after: int | None = None, most: int = 10_000) -> list[tuple[int, str, Any]]:
-    """`(id, event, data)` until the stream ends, or `most` of them and then hang up."""
-    headers = {} if after is None else {"Last-Event-ID": str(after)}
-    found: list[tuple[int, str, Any]] = []
-    with http.stream("GET", f"{BASE}/executions/{id_}/events", headers=headers) as stream:
-        block: dict[str, str] = {}
-        for line in stream.iter_lines():
-            name, _, value = line.partition(": ")
-            if line:
-                block[name] = value
-            elif "data" in block:
-                found.append((int(block["id"]), block["event"], json.loads(block["data"])))
-                if len(found) == most:
-                    break
-            block = {} if not line else block
-    return found
+    return sent(http, f"{BASE}/executions/{id_}/events", after, most)
 
 
 # Executing
@@ -441,7 +412,11 @@ def test_the_document_describes_every_address_that_is_offered(http: httpx.Client
         ("/health", "get"), ("/me", "get"), ("/applications", "get"), ("/applications", "post"), (a, "get"),
         (a, "patch"), (f"{a}/actions/{{action}}", "post"), (f"{a}/releases", "post"), (f"{a}/releases", "get"),
         (f"{a}/executions", "post"), (f"{a}/executions", "get"), (f"{a}/timeline", "get"), (f"{a}/triggers", "get"),
-        ("/runners", "get"),
+        (f"{a}/intake", "post"), (f"{a}/batches", "get"), (f"{a}/notify", "post"), (f"{a}/learning-runs", "get"),
+        (f"{a}/learning-runs", "post"), (f"{a}/models", "get"), (f"{a}/models/live", "get"),
+        (f"{a}/models/rollback", "post"), (f"{a}/models/{{number}}/promote", "post"), (f"{a}/drift", "get"),
+        ("/learning-runs/{run_id}", "get"), ("/learning-runs/{run_id}/events", "get"),
+        ("/learning-runs/{run_id}/cancel", "post"), ("/runners", "get"),
     }  # fmt: skip
 
 
@@ -453,6 +428,8 @@ def test_without_a_good_token_every_door_answers_401(http: httpx.Client, token: 
             stranger.patch(ECHO, json={"title": "x"}),
             stranger.post(f"{ECHO}/executions", json={"inputs": {"message": "x"}}),
             stranger.post(f"{ECHO}/releases", files={"archive": ("a", b"x")}),
+            stranger.post(f"{ECHO}/learning-runs", json={}),
+            stranger.post(f"{ECHO}/models/rollback", json={}),
         ):
             problem(answer, 401, "unauthorised")
             assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -486,7 +463,11 @@ NOWHERE = [
     "/applications/demo/%00", "/applications/demo/%ff", "/applications/..%2f..%2fetc/x", "/executions/1",
     f"/executions/{NOBODY}", f"/executions/{NOBODY}/events", f"/executions/{NOBODY}/files/sha256:0",
     "/executions/" + "9" * 5000, "/applications/demo/echo/releases/99", "/applications/demo/echo/releases/" + "9" * 30,
-    "/applications/demo/echo/releases/-1", "/applications/demo/echo/executions/",
+    "/applications/demo/echo/releases/-1", "/applications/demo/echo/executions/", f"/learning-runs/{NOBODY}",
+    f"/learning-runs/{NOBODY}/log", f"/learning-runs/{NOBODY}/events", "/learning-runs/1",
+    "/applications/demo/echo/models/1", "/applications/demo/echo/models/" + "9" * 30,
+    "/applications/demo/echo/models/1/archive", "/applications/demo/echo/models/-1",
+    "/applications/demo/nope/models/live", "/applications/demo/echo/batches/1",
 ]  # fmt: skip
 
 

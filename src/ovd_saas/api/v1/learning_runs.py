@@ -66,7 +66,8 @@ _FOLLOWED: dict[str, Any] = {
     "parameters": [LAST_EVENT_ID],
     "responses": {
         200: {
-            "description": "Server-sent events: `status` {status, reason}, `progress` {fraction, message}, "
+            "description": "Server-sent events: `status` {status, reason}, `started` {} when the application begins to "
+            "learn or to be judged, `progress` {fraction, message}, "
             "`metric` {name, value, step}, `log` {stream, text}, `checkpoint` {size}, and at the end `done` with the "
             "learning run. A run whose candidate waits for a person is at its end.",
             "content": {

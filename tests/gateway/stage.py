@@ -7,6 +7,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import uuid
@@ -23,10 +24,12 @@ from django.utils import timezone
 import makers
 from ovd import protocol, schema
 from ovd_saas.appcore import access
+from ovd_saas.appcore import processes as noting
 from ovd_saas.domain import processes
+from ovd_saas.files import store as files
 from ovd_saas.gateway.app import Gateway
 from ovd_saas.store import transitions
-from ovd_saas.store.records import Application, Execution, Process, Release, Runner
+from ovd_saas.store.records import Application, Execution, ModelVersion, Process, Release, Runner
 
 APPS = Path(__file__).resolve().parent.parent / "apps"
 _schemas: dict[str, dict[str, Any]] = {}
@@ -91,6 +94,13 @@ class Played:
         self.control.close()
         transitions.process(self.row.pk, processes.END, now=timezone.now(), ended_at=timezone.now())
 
+    def drain(self) -> None:
+        """It finishes what it runs and ends, as AppCore and the runner have it do."""
+        transitions.process(self.row.pk, processes.DRAIN, now=timezone.now())
+        protocol.send(self.control, {"type": "stop"})
+        self.process.wait(20)
+        transitions.process(self.row.pk, processes.END, now=timezone.now(), ended_at=timezone.now())
+
 
 @dataclass
 class Stage:
@@ -118,7 +128,7 @@ class Stage:
         Release.objects.filter(pk=application.release_id).update(schema=_schemas[name], manifest=manifest)
         return Application.objects.select_related("organisation", "release").get(pk=application.pk)
 
-    def process(self, application: Application, *, ready: bool = True) -> Played:
+    def process(self, application: Application, *, ready: bool = True, model: ModelVersion | None = None) -> Played:
         """Start its process, as AppCore does; with `ready`, wait until it serves, and until the gateway knows."""
         release = application.release
         assert release is not None
@@ -127,7 +137,7 @@ class Stage:
         concurrency = release.manifest["execute"]["concurrency"]
         row = Process.objects.create(
             id=id_, application=application, release=release, runner=Runner.objects.get(), address=str(address),
-            started_at=timezone.now(), concurrency=concurrency,
+            started_at=timezone.now(), concurrency=concurrency, model=model,
         )  # fmt: skip
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(str(address))
@@ -136,6 +146,8 @@ class Stage:
         command = [sys.executable, "-m", "ovd.process", "--folder", str(APPS / application.name),
                    "--listen-fd", str(listening.fileno()), "--control-fd", str(theirs.fileno()),
                    "--concurrency", str(concurrency)]  # fmt: skip
+        if model is not None:
+            command += ["--model", str(self._folder(model))]
         process = subprocess.Popen(command, pass_fds=[listening.fileno(), theirs.fileno()], stdout=subprocess.DEVNULL)
         listening.close()
         theirs.close()
@@ -144,6 +156,14 @@ class Stage:
         if ready:
             self.make_ready(played)
         return played
+
+    def _folder(self, model: ModelVersion) -> Path:
+        """Its files, as the runner unpacks them."""
+        folder: Path = settings.HOME / "models" / model.digest
+        folder.mkdir(parents=True, exist_ok=True)
+        with files.open(model.digest) as archive, tarfile.open(fileobj=archive) as tar:
+            tar.extractall(folder, filter="data")
+        return folder
 
     def make_ready(self, played: Played) -> None:
         """Wait until it serves and until the gateway knows."""
@@ -156,7 +176,7 @@ class Stage:
         ours.settimeout(30)
         said = protocol.receive(ours)
         assert said is not None and said[0]["type"] == "ready", said
-        transitions.process(played.row.pk, processes.ANSWER, now=timezone.now(), ready_at=timezone.now())
+        noting.answer(process_id=played.row.pk, now=timezone.now())
 
     def knows(self, played: Played) -> bool:
         dispatcher = self.serving.gateway._dispatcher

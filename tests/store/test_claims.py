@@ -98,6 +98,25 @@ def test_a_process_of_an_older_release_gets_no_work(application: Application) ->
     assert claims.claim(process.pk, now=NOW) is Nothing.GONE
 
 
+def test_a_process_of_an_earlier_model_gets_no_work_and_one_of_the_live_model_is_recorded(
+    application: Application,
+) -> None:
+    process = process_of(application)
+    queue(application)
+    live = makers.model_version(application)
+    makers.promotion(live)
+    assert claims.claim(process.pk, now=NOW + seconds(10)) is Nothing.GONE
+    Process.objects.filter(pk=process.pk).update(model=live)
+    assert claimed(process).model == live
+
+
+def test_a_process_of_a_learning_run_gets_no_work(application: Application) -> None:
+    process = process_of(application)
+    queue(application)
+    Process.objects.filter(pk=process.pk).update(kind="learn")
+    assert claims.claim(process.pk, now=NOW + seconds(10)) is Nothing.GONE
+
+
 def test_what_should_have_started_by_now_expires_instead(application: Application) -> None:
     late = queue(application, deadline_at=NOW + seconds(5))
     in_time = queue(application, after=1, deadline_at=NOW + seconds(50))

@@ -45,7 +45,7 @@ async def journal(application: Application) -> Any:
 async def test_a_row_is_there_with_all_its_columns_when_record_returns(
     journal: Journal, application: Application
 ) -> None:
-    row = finished(application)
+    row = finished(application, consent=True)
     await journal.record(row)
     found = await Execution.objects.aget(pk=row.id)
     for name in FinishedExecution.__slots__:

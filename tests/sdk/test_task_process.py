@@ -267,7 +267,29 @@ def test_a_run_that_gives_way_goes_on_from_its_checkpoint(start: Start, tmp_path
     assert events[-1]["kind"] == "done"
 
 
-def test_only_the_latest_checkpoints_are_kept(start: Start, tmp_path: Path) -> None:
+def test_whoever_fetches_checkpoints_slower_than_they_are_saved_gets_whole_ones(start: Start, tmp_path: Path) -> None:
+    work = """for step in range(300):
+    (context.checkpoint / "step.txt").write_text(str(step) * 1000)
+    context.save()"""
+    _, client = begun(start, app(tmp_path, work))
+    client.learn(ROWS)
+    last, fetched = -1, 0
+    while (event := client.event())["kind"] != "done":
+        if event["kind"] == "checkpoint":
+            client.send({"type": "fetch", "id": "t1", "file": event["body"]["file"]})
+            client.files.clear()
+            while (header := client.receive())["type"] != "file" or not header["last"]:
+                if header["type"] == "event" and header["kind"] == "done":
+                    return
+            text = contents(client.files[event["body"]["file"]])["step.txt"].decode()
+            step = int(text[: len(text) // 1000])
+            assert text == str(step) * 1000
+            assert step >= last and step >= int(event["body"]["file"].split("-")[1]) - 1
+            last, fetched = step, fetched + 1
+    assert fetched
+
+
+def test_only_the_latest_checkpoint_is_kept(start: Start, tmp_path: Path) -> None:
     work = 'for step in range(5):\n    (context.checkpoint / "step.txt").write_text(str(step))\n    context.save()'
     process, client = begun(start, app(tmp_path, work))
     client.learn(ROWS)
@@ -277,8 +299,10 @@ def test_only_the_latest_checkpoints_are_kept(start: Start, tmp_path: Path) -> N
     saves = [event["body"]["file"] for event in later.to_the_end() if event["kind"] == "checkpoint"]
     assert len(saves) == 1
     assert contents(later.fetch(saves[0])) == {"step.txt": b"4"}
-    later.send({"type": "fetch", "id": "t1", "file": "checkpoint-1"})
-    assert later.receive() == {"type": "file", "id": "t1", "file": "checkpoint-1", "last": True, "gone": True}
+    assert contents(later.fetch("checkpoint-1")) == {"step.txt": b"4"}  # the newer one says more
+    for key in ("checkpoint-6", "checkpoint-0", "checkpoint-x", "nothing"):
+        later.send({"type": "fetch", "id": "t1", "file": key})
+        assert later.receive() == {"type": "file", "id": "t1", "file": key, "last": True, "gone": True}
 
 
 def test_one_asked_to_yield_that_saves_nothing_may_end(start: Start, tmp_path: Path) -> None:

@@ -227,7 +227,11 @@ class _Reading:
     def time_zone(self, name: str) -> None:
         import zoneinfo
 
-        known = zoneinfo.available_timezones()
+        try:
+            zoneinfo.ZoneInfo(name)
+            return
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            known = zoneinfo.available_timezones()  # empty where there is no list: nothing can be said then
         if known and name not in known:
             cure = f"Write a name of the IANA list, such as Europe/Madrid.{did_you_mean(name, known)[:80]}"
             self.complain(("learn", "time_zone"), f"There is no time zone {name!r}.", cure)

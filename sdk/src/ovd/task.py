@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional
+from typing import IO, Any, Callable, Dict, Mapping, NamedTuple, Optional
 
 from ovd import failures, learning, tars
 from ovd.app import Failed
@@ -19,6 +19,7 @@ from ovd.rows import Rows
 from ovd.story import Story
 from ovd.tracebacks import storable
 
+CHECKPOINT = "checkpoint-"  # and a number: the keys of checkpoints
 ENDURANCE = 3.0  # s for code that was cancelled, or is late, to end by itself before the story ends without it
 
 
@@ -34,10 +35,10 @@ class Order(NamedTuple):
 
 
 class Task:
-    """The one task of a process. `files` are what it has made, by the key that its events name."""
+    """The one task of a process."""
 
     def __init__(self, loaded: Loaded, order: Order, *, model: Optional[Path], folder: Path, story: Story) -> None:
-        self.files: Dict[str, Path] = {}
+        self._files: Dict[str, Path] = {}  # what it has made, by the key that its events name
         self._loaded = loaded
         self._order = order
         self._model = model
@@ -67,6 +68,23 @@ class Task:
     def ask_to_yield(self) -> None:
         """Ask the author's code to save a checkpoint and give way; may be called from any thread."""
         self._context.ask_to_yield()
+
+    def open(self, key: str) -> Optional[IO[bytes]]:
+        """A file that it made, for reading; None when there is none. In place of a checkpoint that a newer one has
+        replaced comes the newer one: it says more."""
+        is_checkpoint = key.startswith(CHECKPOINT) and key[len(CHECKPOINT) :].isdecimal()
+        while True:
+            saves = self._saves
+            if is_checkpoint and 0 < int(key[len(CHECKPOINT) :]) <= saves:
+                key = f"{CHECKPOINT}{saves}"
+            path = self._files.get(key)
+            try:
+                if path is not None:
+                    return path.open("rb")
+            except FileNotFoundError:
+                path = None
+            if self._saves == saves:  # else it has just been replaced: look again
+                return None
 
     def run(self) -> None:
         """Do it; afterwards the story has its end."""
@@ -191,7 +209,7 @@ class Task:
         return _made(self._folder / "checkpoint")
 
     def _produced(self, key: str) -> Path:
-        path = self.files[key] = _made(self._folder / "made") / key
+        path = self._files[key] = _made(self._folder / "made") / key
         return path
 
     def _on_progress(self, fraction: float, message: str) -> None:
@@ -203,14 +221,15 @@ class Task:
         self._story.tell("metric", {"name": storable(name[:200]), "value": value, "step": step})
 
     def _on_save(self) -> None:
-        self._saves += 1
-        path = self._produced(f"checkpoint-{self._saves}")
+        path = _made(self._folder / "made") / f"{CHECKPOINT}{self._saves + 1}"
         size = learning.packed(self._checkpoint, path, "`checkpoint`")
+        self._files[path.name] = path
+        self._saves += 1  # from now on it is the one that is sent
+        older = self._files.pop(f"{CHECKPOINT}{self._saves - 1}", None)
         self._saved = {"file": path.name, "size": size}
         self._story.tell("checkpoint", self._saved)
-        older = self.files.pop(f"checkpoint-{self._saves - 2}", None)  # the last but one may be on its way
         if older is not None:
-            older.unlink()
+            older.unlink()  # whoever is reading it reads on
 
 
 def _made(folder: Path) -> Path:

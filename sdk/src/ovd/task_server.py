@@ -249,12 +249,7 @@ class TaskServer:
     def _fetch(self, client: Client, key: Any) -> None:
         if not isinstance(key, str):
             raise ProtocolError("A fetch needs the key of a file under `file`.")
-        path = self._task.files.get(key) if self._task is not None else None
-        try:
-            opened = path.open("rb") if path is not None else None
-        except FileNotFoundError:  # a newer checkpoint has just taken its place
-            opened = None
-        client.fetches.append((key, opened))
+        client.fetches.append((key, self._task.open(key) if self._task is not None else None))
 
     # sending
 

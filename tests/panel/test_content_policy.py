@@ -10,7 +10,7 @@ from django.test import Client
 import ovd_saas.assets
 import pages_rows
 from ovd_saas.assets import looks
-from ovd_saas.domain import executions, health, learning, processes, releases, service, status
+from ovd_saas.domain import executions, health, learning, learning_runs, models, processes, releases, service, status
 from ovd_saas.domain.machine import Machine
 from pages_parsed import Page
 
@@ -56,6 +56,8 @@ TABLES: list[tuple[Machine, dict[str, looks.Look]]] = [
     (executions.EXECUTION, looks.EXECUTIONS),
     (processes.PROCESS, looks.PROCESSES),
     (releases.RELEASE, looks.RELEASES),
+    (learning_runs.LEARNING_RUN, looks.LEARNING_RUNS),
+    (models.MODEL, looks.MODELS),
 ]
 
 
@@ -68,7 +70,9 @@ def test_every_tone_is_a_colour_and_every_icon_is_in_the_sprite() -> None:
     css = (ASSETS / "static/ovd/states.css").read_text()
     icons = set((ASSETS / "icons.txt").read_text().split())
     tables = [table for _, table in TABLES]
-    every = [look for table in [*tables, looks.PHASES, looks.RUNNERS, looks.ACTIONS] for look in table.values()]
+    more = [looks.PHASES, looks.RUNNERS, looks.ACTIONS, looks.BATCHES, looks.DECISIONS, looks.TRIGGERS]
+    more += [looks.DELIVERIES, looks.PROMOTIONS]
+    every = [look for table in [*tables, *more] for look in table.values()]
     assert [look for look in every if f".tone-{look.tone} " not in css] == []
     assert {look.icon for look in every} <= icons
     used = set()

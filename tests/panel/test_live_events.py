@@ -25,6 +25,10 @@ from ovd_saas.store.notices import hub, notify
         ),
         ({"about": "release", "id": 3, "application": 7}, {"about": "release", "release": 3, "application": 7}),
         ({"about": "runner"}, {"about": "runner"}),
+        ({"about": "batch", "application": 7}, {"about": "batch", "application": 7}),
+        ({"about": "trigger", "application": 7}, {"about": "trigger", "application": 7}),
+        ({"about": "model", "application": 7}, {"about": "model", "application": 7}),
+        ({"about": "learning", "application": 7, "run": "r"}, {"about": "learning", "learning": "r", "application": 7}),
     ],
 )
 def test_a_notice_names_only_what_changed(notice: dict[str, Any], told: dict[str, Any]) -> None:

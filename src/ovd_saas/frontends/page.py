@@ -42,7 +42,7 @@ def show(request: HttpRequest, org: str, name: str) -> HttpResponse:
         inputs = posted.accepted(taken, release)
         try:
             if not taken.errors:
-                return HttpResponseRedirect(_run(application, inputs, by))
+                return HttpResponseRedirect(_run(application, inputs, by, request.POST.get("consent") == "yes"))
             context["fields"] = form.with_errors(_typed_again(release, taken, request), taken.errors)
         except Refusal as refusal:
             context["refusal"] = refusal.detail
@@ -52,7 +52,7 @@ def show(request: HttpRequest, org: str, name: str) -> HttpResponse:
     return shown(request, "frontends/page", context)
 
 
-def _run(application: Application, inputs: dict[str, Any], by: access.Caller) -> str:
+def _run(application: Application, inputs: dict[str, Any], by: access.Caller, consent: bool) -> str:
     """The address of the new execution."""
     digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     execution, _ = executions.submit(
@@ -65,6 +65,7 @@ def _run(application: Application, inputs: dict[str, Any], by: access.Caller) ->
         cause={"kind": "page"},
         idempotency_key=None,
         request_digest=f"sha256:{digest}",
+        consent=consent,
         now=timezone.now(),
     )
     return reverse("frontends:run", args=[application.organisation.slug, application.name, execution.pk])

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -62,9 +63,10 @@ def chip(look: looks.Look) -> SafeString:
 
 
 @register.simple_tag
-def state(table: str, value: Any) -> SafeString:
-    """`{% state "execution" execution.status %}`: colour, icon and word."""
-    return chip(looks.of(_TABLES[table], value))
+def state(table: str, value: Any, is_past: bool = False) -> SafeString:
+    """`{% state "execution" execution.status %}`: colour, icon and word; of the past, nothing moves."""
+    look = looks.of(_TABLES[table], value)
+    return chip(replace(look, is_lively=False) if is_past else look)
 
 
 @register.simple_tag
@@ -151,6 +153,8 @@ def process_memory(process: Any) -> str:
 
 @register.simple_tag
 def region_tone(region: str, state: str) -> str:
+    if region == "model":
+        return f"tone-{looks.MODELS['active'].tone}"
     return f"tone-{looks.of(looks.REGIONS.get(region, {}), state).tone}"
 
 
@@ -161,7 +165,7 @@ def region_move(transition: Any) -> SafeString:
         return format_html(
             '<strong>Release {}</strong><span class="text-secondary">made current</span>', transition.target
         )
-    if transition.region == "model" and transition.target.isdecimal():
+    if transition.region == "model":
         return _versions_move(transition)
     target = region_state(transition.region, transition.target)
     if not transition.source:
@@ -173,13 +177,14 @@ def region_move(transition: Any) -> SafeString:
 
 
 def _versions_move(transition: Any) -> SafeString:
-    """ "Version 3 is live, version 2 was"."""
-    before = f"after version {transition.source}" if transition.source.isdecimal() else "the first one"
+    """ "Version 3 live after version 2"; one that did not start leaves things as they are."""
+    if transition.source == transition.target:
+        stays = f"Version {transition.target} stays live" if transition.target else "No version became live"
+        return format_html("<strong>{}</strong>", stays)
+    before = f"after version {transition.source}" if transition.source else "the first one"
+    live = chip(looks.MODELS["active"])
     return format_html(
-        '<strong>Version {}</strong>{}<span class="text-secondary">{}</span>',
-        transition.target,
-        chip(looks.MODELS["active"]),
-        before,
+        '<strong>Version {}</strong> {} <span class="text-secondary">{}</span>', transition.target, live, before
     )
 
 
@@ -268,10 +273,14 @@ def share(part: float, whole: float) -> str:
     return f"{min(1.0, part / whole):.3f}" if whole else "1"
 
 
+_SCHEDULED = re.compile(r"cron (\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d)?(.*)")
+
+
 @register.filter
 def why(cause: str) -> str:
-    """What made a run due, in words: `user:ana` is a person, `2026-03-01T03:00:00Z` a moment of the schedule."""
-    return cell(cause.removeprefix("cron ")) if _MOMENT.fullmatch(cause.removeprefix("cron ")) else actor(cause)
+    """What made a run due, in words: `user:ana` is a person, `cron 2026-03-01T03:00+01:00` a time of the schedule."""
+    found = _SCHEDULED.fullmatch(cause)
+    return f"of {found[1]} {found[2]} ({found[4].replace('Z', 'UTC') or 'UTC'})" if found else cell(actor(cause))
 
 
 register.filter("kinds_of_file", kinds.kinds_of_file)

@@ -26,7 +26,7 @@ from ovd_saas.store.queries import panel, received
 from ovd_saas.store.queries.batches import why_no_sample
 from ovd_saas.store.records import Application, Batch
 
-PER_PAGE = 20
+PER_PAGE = 10
 FIRST = 20  # samples that the page of a batch shows
 READ = 1 << 20  # bytes of a batch that its page reads at most
 SPANS = {

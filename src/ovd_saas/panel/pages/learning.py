@@ -16,7 +16,7 @@ from ovd_saas.assets import answers, figures, found, looks
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.domain import learning_runs as states
 from ovd_saas.panel import learning_words
-from ovd_saas.store.queries import learning_runs, panel
+from ovd_saas.store.queries import learning_runs, panel, received
 from ovd_saas.store.records import Application, LearningRun
 
 PER_PAGE = 15
@@ -56,6 +56,8 @@ def why_not(row: Application, run: LearningRun | None) -> str:
         verbs.check_learning(row)
     except verbs.NotLearning as refusal:
         return refusal.detail
+    if not received.is_any(row):
+        return "There is nothing to learn from yet: no data has come."
     if run is not None:
         word = looks.of(looks.LEARNING_RUNS, run.status).word
         return f"Learning run {run.number} is {word}; another can begin when it has ended."

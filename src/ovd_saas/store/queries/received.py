@@ -61,6 +61,11 @@ def totals(application: Application) -> Totals:
     return Totals(**{names.get(name, name): value for name, value in found.items()})
 
 
+def is_any(application: Application) -> bool:
+    """Whether there is a batch that was not taken down."""
+    return Batch.objects.filter(application=application, taken_down_at=None).exists()
+
+
 def bars(application: Application, since: datetime, until: datetime) -> tuple[timedelta, list[Bar]]:
     """The stretches from `since` to `until`, empty ones too, and how long each is: the shortest of STEPS of which at
     most MOST_BARS are needed."""

@@ -29,6 +29,7 @@
     var isElsewhere = $(this).closest("[data-messages]").length > 0; // no second click lands there by accident
     if (busyUntil === Infinity || (Date.now() < busyUntil && !isElsewhere)) { return; }
     busyUntil = Infinity;
+    $(document.body).attr("data-acting", "");
     var form = this, $buttons = $("form[data-action] button");
     $buttons.attr("aria-disabled", "true");
     $(form).attr("data-busy", "");
@@ -49,6 +50,7 @@
         window.ovd.live.refreshAll();
         window.setTimeout(function () {
           busyUntil = 0;
+          $(document.body).removeAttr("data-acting");
           $("form[data-action] button").removeAttr("aria-disabled");
           $("form[data-action]").removeAttr("data-busy");
         }, GUARD);

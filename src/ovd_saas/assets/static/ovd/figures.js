@@ -32,9 +32,9 @@
       return new Date(text).toLocaleString("en-GB", long ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" });
     };
   }
-  function line(colours, at, words, colour, position) {
+  function line(colours, at, words, colour) {
     return { xAxis: at, lineStyle: { color: colour, type: "dashed", width: 1.5 },
-      label: { formatter: words, color: colours.quiet, position: position || "end", fontSize: 11 } };
+      label: { formatter: words, color: colours.quiet, position: "end", fontSize: 11 } };
   }
 
   function received(picture, colours, box) {
@@ -51,7 +51,7 @@
     option.yAxis = values(colours, { minInterval: 1, splitNumber: isNarrow(box) ? 3 : 4 });
     option.series = picture.parts.map(function (one, index) {
       var colour = colours.lines[index % colours.lines.length];
-      return { name: one.name, type: "bar", stack: "all", data: one.values, barMaxWidth: 36, barMinHeight: 2, itemStyle: { color: colour } };
+      return { name: one.name, type: "bar", stack: "all", data: one.values.map(function (value) { return value || null; }), barMaxWidth: 36, barMinHeight: 2, itemStyle: { color: colour } };
     });
     return option;
   }
@@ -62,7 +62,7 @@
     option.tooltip.formatter = function (points) { return "Step " + short(points[0].value[0]) + "\n" + picture.name + ": " + short(points[0].value[1]); };
     option.grid.top = 12;
     option.xAxis = values(colours, { min: "dataMin", max: "dataMax", splitLine: { show: false }, axisLine: { lineStyle: { color: colours.grid } },
-      axisLabel: { color: colours.quiet, hideOverlap: true, formatter: short } });
+      axisLabel: { color: colours.quiet, hideOverlap: true, showMaxLabel: false, formatter: short } });
     option.yAxis = values(colours, { scale: true, splitNumber: 3 });
     option.series = [{ name: picture.name, type: "line", data: picture.points, showSymbol: few, symbolSize: 5,
       lineStyle: { color: colours.lines[0], width: 2.25 }, itemStyle: { color: colours.lines[0] } }];
@@ -81,13 +81,17 @@
   function improvement(picture, colours) {
     var option = base(colours), colour = picture.passed ? colours.good : colours.mark, all = [picture.value, picture.minimum, 0].concat(picture.interval || []);
     var least = Math.min.apply(null, all), most = Math.max.apply(null, all), room = (most - least) * 0.12 || Math.abs(most) * 0.12 || 1;
-    var lines = [line(colours, 0, "no better", colours.quiet, "insideEndTop")];
-    if (picture.minimum) { lines.push(line(colours, picture.minimum, "needed", colours.lines[2], "insideEndBottom")); }
-    lines.forEach(function (one) { one.label.rotate = 0; one.label.position = "end"; });
+    var lines = [line(colours, 0, "no better", colours.quiet)];
+    if (picture.minimum) {
+      lines.push(line(colours, picture.minimum, "needed", colours.lines[2]));
+      lines[0].label.align = picture.minimum > 0 ? "right" : "left"; // the words of two near lines keep apart
+      lines[1].label.align = picture.minimum > 0 ? "left" : "right";
+    }
     option.tooltip.formatter = function () {
       return "Better by " + short(picture.value) + (picture.interval ? "\nbetween " + short(picture.interval[0]) + " and " + short(picture.interval[1]) : "");
     };
     option.grid.top = 26;
+    option.grid.left = 40;
     option.xAxis = values(colours, { min: least - room, max: most + room, splitLine: { show: false }, splitNumber: 4,
       axisLine: { show: true, lineStyle: { color: colours.grid } }, axisLabel: { color: colours.quiet, hideOverlap: true, showMinLabel: false,
         showMaxLabel: false, formatter: short } });
@@ -98,7 +102,6 @@
     return option;
   }
 
-  var SHAPES = { active: "circle", retired: "circle", candidate: "emptyCircle", rejected: "diamond" };
   function versions(picture, colours) {
     var tones = { active: colours.good, retired: colours.lines[0], candidate: colours.lines[2], rejected: colours.mark };
     var option = base(colours), labels = picture.points.map(function (one) { return "v" + one.number; });
@@ -120,8 +123,10 @@
     option.series = [{ type: "line", data: lived, connectNulls: true, symbol: "none", silent: true, tooltip: { show: false },
       lineStyle: { color: colours.history, width: 1.5 } }].concat(Object.keys(groups).map(function (word) {
         var group = groups[word], colour = tones[group.state] || colours.quiet;
-        return { name: word, type: "scatter", data: group.data, symbol: SHAPES[group.state] || "circle",
-          symbolSize: group.state === "active" ? 15 : 11, itemStyle: { color: colour }, z: 3 };
+        var hollow = group.state === "candidate";
+        return { name: word, type: "scatter", data: group.data, symbol: group.state === "rejected" ? "diamond" : "circle",
+          symbolSize: group.state === "active" ? 15 : 11, z: 3,
+          itemStyle: { color: hollow ? colours.back : colour, borderColor: colour, borderWidth: hollow ? 2 : 0, opacity: 1 } };
       }));
     return option;
   }
@@ -148,7 +153,7 @@
         var span = spans[params.dataIndex], from = api.coord([api.value(0), 0]), to = api.coord([api.value(1), 0]);
         var left = Math.max(from[0], params.coordSys.x), right = Math.min(to[0], params.coordSys.x + params.coordSys.width);
         if (right <= params.coordSys.x || left >= params.coordSys.x + params.coordSys.width) { return null; }
-        var width = Math.max(right - left, 2), colour = span.live ? colours.good : colours.lines[[0, 3, 2][span.number % 3]];
+        var width = Math.max(right - left, 2), colour = span.live ? colours.good : colours.lines[0];
         return { type: "group", children: [
           { type: "rect", shape: { x: left, y: from[1] - 16, width: Math.max(width - 1, 2), height: 32, r: 3 }, style: { fill: colour } },
           { type: "text", silent: true, style: { text: width > 26 ? "v" + span.number : "", x: left + width / 2, y: from[1], fill: colours.ink,
@@ -167,8 +172,9 @@
     };
     option.legend = legend(colours, words);
     option.grid.top = words.length > 1 ? 40 : 24;
+    option.grid.right = 28;
     option.xAxis = names(colours, picture.moments, { boundaryGap: false, axisLabel: { color: colours.quiet, hideOverlap: true, formatter: say } });
-    option.yAxis = values(colours, { min: 0, max: function (found) { return Math.max(1.2, found.max); }, splitNumber: isNarrow(box) ? 2 : 4,
+    option.yAxis = values(colours, { min: 0, max: function (found) { return Math.max(1.25, Math.ceil(found.max * 4) / 4); }, splitNumber: isNarrow(box) ? 2 : 4,
       axisLabel: { color: colours.quiet, formatter: percent } });
     option.series = picture.parts.map(function (one, index) {
       var colour = colours.lines[index % colours.lines.length];

@@ -1,7 +1,7 @@
 /* Feed: sends a file of samples to the intake and says what became of it; what is wrong, line by line. */
 (function ($) {
   "use strict";
-  var TYPES = { jsonl: "application/x-ndjson", ndjson: "application/x-ndjson", json: "application/x-ndjson", csv: "text/csv",
+  var TYPES = { jsonl: "application/x-ndjson", ndjson: "application/x-ndjson", json: "application/json", csv: "text/csv",
     parquet: "application/vnd.apache.parquet" };
   var SHOWN = 50; // errors
   var isSending = false;
@@ -36,7 +36,7 @@
     if (!errors.length) { return; }
     var $rows = $("<tbody>");
     errors.slice(0, SHOWN).forEach(function (one) {
-      var where = /^(line|row) (\d+)(?::\s*(.*))?$/.exec(one.field || "");
+      var where = /^(line|row|sample) (\d+)(?::\s*(.*))?$/.exec(one.field || "");
       $("<tr>").append($("<td class='ovd-number'>").text(where ? where[2] : ""), $("<td>").append($("<code>").text(where ? where[3] || "" : one.field || "")), $("<td>").text(one.message)).appendTo($rows);
     });
     $("<div class='kind-table mt-3' tabindex='0' role='region' aria-label='What is wrong'>").append(

@@ -430,7 +430,8 @@ def outcome(stage: Stage) -> Any:
     lookout = {
         name: value for name, value in vars(application.lookout).items() if name.startswith(("next", "look", "is_"))
     }
-    return rows, [run.cause for run in stage.runs], application.learning, application.next_what, lookout
+    outlook = application.next_what if application.learning == "resting" else "as the living loop says"
+    return rows, [run.cause for run in stage.runs], application.learning, outlook, lookout
 
 
 @contextmanager

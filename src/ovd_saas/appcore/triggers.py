@@ -13,7 +13,7 @@ from django.db import transaction
 from ovd.schema import FieldError
 from ovd_saas.appcore import learning_runs
 from ovd_saas.appcore.refusals import Refusal
-from ovd_saas.domain import service, status, triggers
+from ovd_saas.domain import learning, service, status, triggers
 from ovd_saas.domain.outlook import next_event
 from ovd_saas.domain.triggers import Rule, Verdict
 from ovd_saas.store import facts
@@ -44,7 +44,6 @@ def look(application_id: int, now: datetime) -> LearningRun | None:
     return run
 
 
-@transaction.atomic
 def notice(*, application: Application, by: str, note: str, source: str | None, now: datetime) -> TriggerEvaluation:
     """Afterwards AppCore knows that new data arrived, and what came of it is on record.
 
@@ -52,6 +51,14 @@ def notice(*, application: Application, by: str, note: str, source: str | None, 
     as soon as nothing is in its way; sources that the manifest declares are pulled before. Raises NotLearning,
     UnknownSource.
     """
+    waiting = queries.waiting_notice(application.pk) if source is None else None
+    return waiting or _take_notice(application, by=by, note=note, source=source, now=now)
+
+
+@transaction.atomic
+def _take_notice(
+    application: Application, *, by: str, note: str, source: str | None, now: datetime
+) -> TriggerEvaluation:
     locked = _locked(application.pk)
     assert locked is not None
     if locked.status != status.SUSPENDED or not _learns(locked):  # suspended: it is kept until somebody enables it
@@ -126,7 +133,8 @@ def _look(application: Application, now: datetime) -> LearningRun | None:
 
 
 def _lookout(application: Application) -> Lookout:
-    return Lookout.objects.get_or_create(application=application)[0]
+    application.lookout = Lookout.objects.get_or_create(application=application)[0]
+    return application.lookout
 
 
 def _values(lookout: Lookout) -> dict[str, Any]:
@@ -213,8 +221,12 @@ def _look_up_to(
 
 
 def _say_what_is_next(application: Application, now: datetime) -> None:
-    """The outlook of a sleeping application that nobody else looks after: nothing wakes it, so no plan is made."""
-    if application.service != service.ASLEEP or application.status != status.ENABLED or not _learns(application):
+    """The outlook of an application at rest: no plan is made for one that nothing wakes and that does not learn."""
+    states = (application.status, application.service, application.learning)
+    if states != (status.ENABLED, service.ASLEEP, learning.RESTING) or not _learns(application):
+        return
+    lookout = application.lookout
+    if lookout.next_what and (lookout.next_what, lookout.next_at) == (application.next_what, application.next_at):
         return
     for found in facts.of([application.pk], runner_up=True):
         if found.observed.service != service.ASLEEP or found.observed.queued or found.observed.processes:

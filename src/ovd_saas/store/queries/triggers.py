@@ -21,7 +21,8 @@ _RUNS = """
         (SELECT number FROM store_learningrun WHERE application_id = %(id)s AND status = ANY(%(open)s)),
         (SELECT snapshot.last FROM store_learningrun AS run JOIN store_snapshot AS snapshot
             ON snapshot.id = run.snapshot_id WHERE run.application_id = %(id)s ORDER BY run.number DESC LIMIT 1),
-        (SELECT max(number) FROM store_batch WHERE application_id = %(id)s)
+        (SELECT max(number) FROM store_batch WHERE application_id = %(id)s),
+        (SELECT max(id) FROM store_driftmeasure WHERE application_id = %(id)s)
     FROM (SELECT 1) AS always LEFT JOIN LATERAL (
         SELECT number, created_at FROM store_learningrun WHERE application_id = %(id)s ORDER BY number DESC LIMIT 1
     ) AS last ON true"""
@@ -95,6 +96,17 @@ def by_id(id_: int) -> TriggerEvaluation:
     return TriggerEvaluation.objects.select_related("run").get(pk=id_)
 
 
+def waiting_notice(application_id: int) -> TriggerEvaluation | None:
+    """The evaluation of a notice that waits already, where a further one would change nothing: no source is to be
+    pulled for it. Asked without a lock: the run that answers the one that waits begins after this question."""
+    rows = TriggerEvaluation.objects.filter(
+        application=application_id, application__noticed_at__isnull=False, application__notice__pulls=False,
+        kind=triggers.NOTICE,
+    )  # fmt: skip
+    last = rows.select_related("run").order_by("-id").first()
+    return last if last is not None and last.decision == triggers.WAITS else None
+
+
 def candidates(now: datetime) -> list[int]:
     """Ids of the applications whose triggers may have something to say that was not said; applications that only
     execute are noted as such, and never come back."""
@@ -111,9 +123,9 @@ def earliest() -> datetime | None:
 
 
 def seen(application: Application, lookout: Lookout, rule: Rule) -> Seen:
-    """What is so, read in two to four queries; the application's row is locked by the caller."""
-    last_run, last_run_at, open_run, covered, newest = _runs(application.pk)
-    drift, drifting = _drifting(application)
+    """What is so, read in two to four queries. The application's row is locked by the caller."""
+    last_run, last_run_at, open_run, covered, newest, drift = _runs(application.pk)
+    drifting = _drifting(application, drift) if drift is not None else None
     facts = Facts(
         status=application.status,
         scheduled_until=application.scheduled_until,
@@ -128,7 +140,7 @@ def seen(application: Application, lookout: Lookout, rule: Rule) -> Seen:
             kind for kind, said in lookout.said.items() if said["decision"] != triggers.DUE and said["cause"]
         ),
     )
-    return Seen(facts, newest or 0, drift)
+    return Seen(facts, newest or 0, drift or 0)
 
 
 def _runs(application_id: int) -> tuple[Any, ...]:
@@ -164,14 +176,11 @@ def _news(application_id: int, covered: int, *, is_counted: bool) -> News | None
     )  # fmt: skip
 
 
-def _drifting(application: Application) -> tuple[int, Drifting | None]:
-    """The newest measure, and what it says if it is one of the live model."""
-    last = DriftMeasure.objects.filter(application=application).order_by("-id").defer("fields", "window").first()
-    if last is None:
-        return 0, None
-    if not last.is_drifting or last.model_id != application.model_id:
-        return last.pk, None
-    return last.pk, Drifting(last.at, last.through, last.reason)
+def _drifting(application: Application, measure: int) -> Drifting | None:
+    """What the newest measure says, if it is one of the live model."""
+    live = DriftMeasure.objects.filter(pk=measure, model=application.model_id, is_drifting=True)
+    found = live.values_list("at", "through", "reason").first()
+    return Drifting(*found) if found is not None else None
 
 
 def _drift_due_at(application_id: int) -> datetime | None:

@@ -150,7 +150,7 @@ def line(stream: Stream, chosen: argparse.Namespace) -> str:
     share = f"{100 * len(delays) / len(found):.0f} %"
     if stream.changed is None:
         looks, alarms = sum(looks for _, looks, _ in found), sum(alarms for _, _, alarms in found)
-        return f"| {stream.name} | {share} | {1000 * alarms / looks:.1f} | |"
+        return f"| {stream.name} | {share} | {1000 * alarms / looks:.1f} |"
     if not delays:
         return f"| {stream.name} | {share} | – | – |"
     last = delays[min(len(delays) - 1, int(0.9 * len(delays)))]
@@ -162,8 +162,8 @@ def table(chosen: argparse.Namespace, streams: tuple[Stream, ...] = STREAMS) -> 
     quiet = [stream for stream in streams if stream.changed is None]
     changing = [stream for stream in streams if stream.changed is not None]
     return [
-        "| stream | repetitions with a false alarm | looks that say drift, of 1,000 | |",
-        "|---|---|---|---|",
+        "| stream | repetitions with a false alarm | looks that say drift, of 1,000 |",
+        "|---|---|---|",
         *(line(stream, chosen) for stream in quiet),
         "",
         "| change | found | samples until found, median | 9 of 10 |",

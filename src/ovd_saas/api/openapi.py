@@ -65,6 +65,7 @@ _INPUTS = {
         },
         "seed": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1, "description": "Chosen when left out."},
         "deadline": {"type": "string", "format": "date-time", "description": "Not started by then: expired."},
+        "consent": {"type": "boolean", "description": "The application may learn from it. Default: no."},
     },
 }
 
@@ -98,6 +99,7 @@ EXECUTE: dict[str, Any] = {
                         "inputs": {"type": "object", "description": "What is not a file, as JSON."},
                         "seed": _INPUTS["properties"]["seed"],  # type: ignore[index]
                         "deadline": _INPUTS["properties"]["deadline"],  # type: ignore[index]
+                        "consent": _INPUTS["properties"]["consent"],  # type: ignore[index]
                     },
                     "additionalProperties": {
                         "type": "string",
@@ -120,8 +122,58 @@ EXECUTE: dict[str, Any] = {
 }
 
 
+_BATCH = {"application/json": {"schema": {"$ref": "#/components/schemas/Batch"}}}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+FEED: dict[str, Any] = {
+    "operationId": "feed",
+    "summary": "Feed",
+    "description": "Samples that the application may learn from become a batch. Each is checked against the schema "
+    "that the release declares; one that breaks it refuses the whole batch: 422 names every error by line (at most "
+    "1,000), and nothing is stored. The same samples again, within a day or as the manifest says, are the same batch. The body is "
+    "streamed: large ones are welcome.",
+    "tags": ["data"],
+    "security": [{"Bearer": []}, {"Session": []}],
+    "parameters": [
+        {"in": "path", "name": "org", "required": True, "schema": {"type": "string"}},
+        {"in": "path", "name": "name", "required": True, "schema": {"type": "string"}},
+        _header("Idempotency-Key", "The same key and body again give the same batch."),
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-ndjson": {**_BINARY, "example": '{"flow": 1.5, "at": "2026-03-01T12:00:00Z"}\n'},
+            "application/json": {"schema": {"description": "An object, or an array of objects."}},
+            "text/csv": {**_BINARY, "example": "flow,at\n1.5,2026-03-01T12:00:00Z\n"},
+            "application/vnd.apache.parquet": _BINARY,
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "samples": {
+                            "type": "string",
+                            "description": "JSON Lines, a JSON array or CSV; a field for a file says the name of a "
+                            "file part. Without it, each part is a field of one sample.",
+                        }
+                    },
+                    "additionalProperties": {"type": "string", "format": "binary"},
+                }
+            },
+        },
+    },
+    "responses": {
+        "200": {"description": "It was there already: the earlier batch.", "headers": _LOCATION, "content": _BATCH},
+        "201": {"description": "The batch.", "headers": _LOCATION, "content": _BATCH},
+        "409": {**_REFUSED, "description": "The application does not learn, or is retired."},
+        "413": {**_REFUSED, "description": "It is over the limit of this platform."},
+        "415": {**_REFUSED, "description": "A format that is not read here; says which are."},
+        "422": {**_REFUSED, "description": "Broken samples, or a reused Idempotency-Key."},
+        "507": {**_REFUSED, "description": "The platform's disk is full; nothing was stored."},
+    },
+}
+
+
 class Documented(NinjaAPI):
-    """Adds the operation that the gateway answers, and the problems that every operation may answer with."""
+    """Adds the operations that the gateway answers, and the problems that every operation may answer with."""
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
@@ -132,6 +184,7 @@ class Documented(NinjaAPI):
         schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
         executions = next(path for path in schema["paths"] if path.endswith("/{name}/executions"))
         schema["paths"][executions]["post"] = EXECUTE
+        schema["paths"][executions.removesuffix("executions") + "intake"] = {"post": FEED}
         for operations in schema["paths"].values():
             for operation in operations.values():
                 operation["responses"] = {**operation["responses"], "default": _REFUSED}

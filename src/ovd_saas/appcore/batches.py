@@ -228,7 +228,7 @@ def view(batch: Batch) -> dict[str, Any]:
         "kind": batch.kind,
         "media_type": batch.media_type,
         "origin": batch.origin,
-        "learning_run": str(batch.step_id) if batch.step_id else None,
+        "learning_run": {"id": str(batch.step.pk), "number": batch.step.number} if batch.step else None,
         "created_at": moment(batch.created_at),
         "taken_down_at": moment(batch.taken_down_at),
     }

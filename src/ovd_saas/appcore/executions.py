@@ -163,8 +163,8 @@ def cancel(*, execution_id: UUID, by: str, now: datetime) -> Execution:
 
 
 def take_down(*, execution_id: UUID, by: str, now: datetime) -> None:
-    """Afterwards inputs, outputs, error, log, label and the samples made of them are gone; provenance stays. Their bytes
-    follow after a grace, unless something else refers to them. Raises NotFound, NotFinished."""
+    """Afterwards inputs, outputs, error, log, label, and the samples made of them, are gone; provenance stays. Their
+    bytes follow after a grace, unless something else refers to them. Raises NotFound, NotFinished."""
     with transaction.atomic():
         execution = _locked(execution_id)
         if execution.status not in states.FINAL:

@@ -52,6 +52,13 @@ class BrokenSamples(Refusal):
     http = 422
 
 
+class UnknownFormat(Refusal):
+    """Nobody knows how to read it."""
+
+    code = "unsupported_media_type"
+    http = 415
+
+
 class NoSamples(Refusal):
     """There is nothing in it."""
 

@@ -16,6 +16,7 @@ _EXACT = 2**53  # up to here every whole number is a float of its own
 _INT64 = 2**63 - 1
 _ESCAPED_LETTER = re.compile(rb"\\u00[2-7]", re.IGNORECASE)  # may spell the name of a field
 _ESCAPED = re.compile(rb"\\u")
+_FINE = re.compile(rb":\d\d\.\d{13}")  # a moment with more digits than the slow check takes
 
 Property = dict[str, Any]
 
@@ -35,11 +36,14 @@ class Quick:
         self._names = [(f'"{name}"'.encode(), attrgetter(f"f{place}")) for place, name in enumerate(properties)]
         self._optional = [bool(prop["x-ovd"].get("optional")) for prop in properties.values()]
         is_ascii = all(name.isascii() for name in properties)
+        self._has_moments = any(prop["x-ovd"]["kind"] == "datetime" for prop in properties.values())
         self._suspicious = _ESCAPED_LETTER if is_ascii else _ESCAPED
 
     def accepts(self, block: bytes, lines: list[bytes]) -> bool:
         """Whether each of these lines, which are those of the block, surely is a sample."""
         if b"\\u" in block and (rb"\u0000" in block or self._suspicious.search(block)):
+            return False
+        if self._has_moments and _FINE.search(block):
             return False
         try:
             samples = [*map(self._decode, lines)]

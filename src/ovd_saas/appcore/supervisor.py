@@ -6,13 +6,14 @@ from typing import Any
 import psycopg
 import structlog
 
-from ovd_saas.appcore.loops import drifting, reaping, sweeping, triggering
+from ovd_saas.appcore.loops import drifting, reaping, sourcing, sweeping, triggering
 from ovd_saas.appcore.loops.baking import Baking
 from ovd_saas.appcore.loops.building import Building
 from ovd_saas.appcore.loops.dispatching import Dispatching
 from ovd_saas.appcore.loops.learning import Learning
 from ovd_saas.appcore.loops.living import Living
 from ovd_saas.appcore.loops.loop import Loop
+from ovd_saas.appcore.loops.sourcing import Sourcing
 from ovd_saas.appcore.loops.triggering import Triggering
 from ovd_saas.appcore.loops.watching import Watching
 from ovd_saas.engines.base import Engine
@@ -22,6 +23,7 @@ log = structlog.get_logger()
 LEADER_LOCK = 0x6F7664  # PostgreSQL advisory lock: one AppCore leads, the others stand by
 PATIENCE_SECONDS = 1.0
 BUILDERS = 2  # releases built at once
+SOURCERS = 2  # applications whose sources are pulled at once
 
 
 class AppCore:
@@ -76,6 +78,7 @@ class Reins:
         watching = Watching(engine, lambda: self.nudge(EVENT))
         building = Building(engine)
         living = Living(engine, watching.runner)
+        pulling = Sourcing()
         self._triggering = Triggering()
         self._engine = engine
         self._watching = watching
@@ -87,6 +90,10 @@ class Reins:
             Loop("learning", self._learning.tick, period_seconds=1.0, hears=("learning", "application", EVENT)),
             *(Loop(f"building-{n}", building.tick, period_seconds=5.0, hears=("release",)) for n in range(BUILDERS)),
             Loop("triggering", self._triggering.tick, period_seconds=self._triggering.pause, hears=triggering.HEARS),
+            *(
+                Loop(f"sourcing-{n}", pulling.tick, period_seconds=sourcing.PERIOD_SECONDS, hears=sourcing.HEARS)
+                for n in range(SOURCERS)
+            ),
             Loop("drifting", drifting.tick, period_seconds=5.0, hears=drifting.HEARS),
             Loop("baking", self._baking.tick, period_seconds=1.0, hears=("model",)),
             Loop("reaping", reaping.tick, period_seconds=1.0),

@@ -18,7 +18,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 LARGEST_JSON = 32 << 20  # bytes
 LARGEST_SEED = 2**53 - 1
 _ZONE = re.compile(r"([Zz]|[+-]\d\d:\d\d)$", re.ASCII)
-_MEMBERS = ("inputs", "seed", "deadline")
+MEMBERS = ("inputs", "seed", "deadline", "consent")
 
 
 class Disconnected(Exception):
@@ -33,6 +33,7 @@ class Wanted:
     seed: int | None = None
     deadline_at: datetime | None = None
     deadline: Any = None  # as given
+    consent: bool = False  # the application may learn from it
     size: int = 0  # bytes of JSON
     errors: list[FieldError] = field(default_factory=list)
 
@@ -100,8 +101,8 @@ def from_json(body: bytes, now: datetime) -> Wanted:
         wanted.errors.append(FieldError("body", f"must be an object, not {called(given)}."))
         return wanted
     for name in given:
-        if name not in _MEMBERS:
-            message = f"is not a field of this request.{did_you_mean(name, _MEMBERS)}"
+        if name not in MEMBERS:
+            message = f"is not a field of this request.{did_you_mean(name, MEMBERS)}"
             wanted.errors.append(FieldError(name, message))
     if "inputs" in given:
         wanted.inputs = given["inputs"]
@@ -109,6 +110,7 @@ def from_json(body: bytes, now: datetime) -> Wanted:
         wanted.errors.append(FieldError("inputs", "is missing: an object with one member per input."))
     take_seed(wanted, given.get("seed"))
     take_deadline(wanted, given.get("deadline"), now)
+    take_consent(wanted, given.get("consent"))
     return wanted
 
 
@@ -143,6 +145,14 @@ def take_deadline(wanted: Wanted, given: Any, now: datetime) -> None:
         return
     if wanted.deadline_at <= now:
         wanted.errors.append(FieldError("deadline", "has passed already."))
+
+
+def take_consent(wanted: Wanted, given: Any) -> None:
+    """Whether the application may learn from the execution; nothing said means no."""
+    if isinstance(given, bool):
+        wanted.consent = given
+    elif given is not None:
+        wanted.errors.append(FieldError("consent", f"must be true or false, not {called(given)}."))
 
 
 def _moment(given: Any, now: datetime) -> datetime:

@@ -29,10 +29,18 @@ class Checked:
     seed: int | None
     deadline_at: datetime | None
     deadline: Any
+    consent: bool
 
     def request_digest(self, address: str) -> str:
         """What an Idempotency-Key stands for."""
-        asked = {"application": address, "inputs": self.input_digest, "seed": self.seed, "deadline": self.deadline}
+        asked: dict[str, Any] = {
+            "application": address,
+            "inputs": self.input_digest,
+            "seed": self.seed,
+            "deadline": self.deadline,
+        }
+        if self.consent:
+            asked["consent"] = True
         return "sha256:" + hashlib.sha256(canonical(asked)).hexdigest()
 
 
@@ -67,7 +75,7 @@ async def _complete(entry: Entry, wanted: Wanted, files: dict[str, Part]) -> Che
         raise invalid(errors)
     if files or entry.release is None or entry.release.file_inputs:
         await _store(entry, inputs, files)
-    return Checked(inputs, digest(_canonical(inputs)), wanted.seed, wanted.deadline_at, wanted.deadline)
+    return Checked(inputs, digest(_canonical(inputs)), wanted.seed, wanted.deadline_at, wanted.deadline, wanted.consent)
 
 
 async def _store(entry: Entry, inputs: dict[str, Any], files: dict[str, Part]) -> None:

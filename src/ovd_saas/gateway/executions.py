@@ -123,6 +123,7 @@ class Executions:
             by_id=asked.caller.user_id,
             cause={"kind": asked.cause},
             request_digest="",
+            consent=asked.wanted.consent,
         )
         return await self._dispatcher.begin(order, asked.entry.release.id)
 
@@ -200,6 +201,7 @@ def _submit(asked: Asked) -> tuple[UUID, bool]:
         request_digest=asked.wanted.request_digest(asked.entry.address) if asked.key else "",
         now=asked.now,
         id_=asked.id,
+        consent=asked.wanted.consent,
     )
     return execution.pk, is_new
 

@@ -12,14 +12,23 @@ from ovd.nearest import did_you_mean
 from ovd.schema import FieldError, FileHead, parse_upload
 from ovd.uploads import over
 from ovd_saas.files.store import Writer
-from ovd_saas.gateway.bodies import LARGEST_JSON, AsyncChunks, Receive, Wanted, parse, take_deadline, take_seed
+from ovd_saas.gateway.bodies import (
+    LARGEST_JSON,
+    MEMBERS,
+    AsyncChunks,
+    Receive,
+    Wanted,
+    parse,
+    take_consent,
+    take_deadline,
+    take_seed,
+)
 from ovd_saas.gateway.refusals import BadRequest, TooLarge
 
 HEAD = 4096  # bytes of a file that are looked at
 SLACK = 256 << 20  # bytes read beyond all limits, so that the answer can name the field that is too large
 USUAL_LIMIT = 20 << 20  # bytes of a field that declares none
 MOST_PARTS = 200
-_MEMBERS = ("inputs", "seed", "deadline")
 _FILES = ("image", "file")
 _PARSED = ("table", "series")
 
@@ -119,6 +128,8 @@ class Form:
             take_seed(wanted, parse(bytes(part.data), 'The part "seed"'))
         if (part := self.parts.get("deadline")) and not part.kind:
             take_deadline(wanted, _number_or_text(bytes(part.data)), now)
+        if (part := self.parts.get("consent")) and not part.kind:
+            take_consent(wanted, _truth(bytes(part.data)))
         for name, part in self.parts.items():
             if part.kind in _PARSED:
                 self._parse(wanted, name, part)
@@ -140,7 +151,7 @@ class Form:
         hints = self._properties[name].get("x-ovd", {})
         if hints.get("kind") in (*_FILES, *_PARSED):
             return int(hints.get("max_bytes") or USUAL_LIMIT)
-        return LARGEST_JSON if name in _MEMBERS else 0
+        return LARGEST_JSON if name in MEMBERS else 0
 
     def _callbacks(self) -> dict[str, Any]:
         return {
@@ -183,13 +194,13 @@ class Form:
         elif kind in (*_FILES, *_PARSED):
             part.kind, part.limit = kind, self._limit(name)
             part.writer = Writer() if kind in _FILES else None
-        elif name in _MEMBERS:
+        elif name in MEMBERS:
             return
         elif prop is not None:
             message = f'is a {kind}; put it into the JSON part "inputs".'
             self.errors.append(FieldError(name, message))
         else:
-            message = f"is not an input.{did_you_mean(name, [*_MEMBERS, *self._properties])}"
+            message = f"is not an input.{did_you_mean(name, [*MEMBERS, *self._properties])}"
             self.errors.append(FieldError(name, message))
         if self.errors and self.errors[-1].field == name:
             part.limit = 0  # read past it
@@ -217,6 +228,14 @@ class Form:
 def _base_name(raw: bytes) -> str:
     name = raw.decode(errors="replace").replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(character for character in name if character.isprintable())[:255]
+
+
+def _truth(raw: bytes) -> Any:
+    """What a box of a form, or JSON, says; any other text stays one."""
+    text = raw.decode(errors="replace").strip()
+    return {"true": True, "on": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}.get(
+        text.lower(), text
+    )
 
 
 def _number_or_text(raw: bytes) -> Any:

@@ -11,15 +11,18 @@ from ovd_saas.api import callers, openapi, problems, strictness
 from ovd_saas.api.shapes import Renderer
 from ovd_saas.api.v1 import (
     applications,
+    batches,
     drift,
     events,
     executions,
+    feedback,
     files,
     learning_runs,
     models,
     people,
     platform,
     releases,
+    sources,
     timeline,
     triggers,
 )
@@ -30,6 +33,9 @@ NOUNS = (  # in the order of the documents
     executions,
     events,
     files,
+    batches,
+    feedback,
+    sources,
     learning_runs,
     models,
     drift,

@@ -5,8 +5,8 @@ from uuid import UUID
 from ovd_saas.api.callers import Request
 from ovd_saas.appcore import access
 from ovd_saas.appcore.refusals import NotFound
-from ovd_saas.store.queries import applications, executions, learning_runs, models, people, releases
-from ovd_saas.store.records import Application, Execution, LearningRun, ModelVersion, Organisation, Release
+from ovd_saas.store.queries import applications, batches, executions, learning_runs, models, people, releases
+from ovd_saas.store.records import Application, Batch, Execution, LearningRun, ModelVersion, Organisation, Release
 
 
 def organisation(request: Request, slug: str, verb: str) -> Organisation:
@@ -37,7 +37,7 @@ def release(request: Request, org: str, name: str, number: int) -> Release:
     return found
 
 
-def execution(request: Request, id_: UUID, *, to_end: bool = False) -> Execution:
+def execution(request: Request, id_: UUID, *, to_end: bool = False, verb: str = access.SEE) -> Execution:
     """`to_end`: for those who may cancel it or take it down. Raises NotFound, Forbidden."""
     subject = f"execution {id_}"
     found = executions.by_id(id_)
@@ -47,7 +47,7 @@ def execution(request: Request, id_: UUID, *, to_end: bool = False) -> Execution
     if to_end:
         access.require_control(request.auth, slug, found.caller, subject=subject)
     else:
-        access.require(request.auth, access.SEE, slug, subject=subject)
+        access.require(request.auth, verb, slug, subject=subject)
     return found
 
 
@@ -56,6 +56,14 @@ def model(request: Request, org: str, name: str, number: int, verb: str = access
     found = models.by_number(application(request, org, name, verb), number)
     if found is None:
         raise NotFound(f"Application {org}/{name} has no model version {number}.")
+    return found
+
+
+def batch(request: Request, org: str, name: str, number: int, verb: str = access.SEE) -> Batch:
+    """Raises NotFound, Forbidden."""
+    found = batches.by_number(application(request, org, name, verb), number)
+    if found is None:
+        raise NotFound(f"Application {org}/{name} has no batch {number}.")
     return found
 
 

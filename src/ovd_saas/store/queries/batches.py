@@ -2,13 +2,15 @@
 
 from uuid import UUID
 
-from ovd_saas.store.queries import pages
+from django.db.models import Exists, OuterRef
+
 from ovd_saas.store.queries.received import batch as by_number
 from ovd_saas.store.queries.received import batches as page_of
 from ovd_saas.store.queries.received import status
-from ovd_saas.store.records import Application, Batch, Execution, ModelVersion
+from ovd_saas.store.records import Application, Batch, Execution, ModelVersion, SourceFile
 
-__all__ = ["by_number", "models_of", "of_execution", "page_of", "pages", "status", "unsampled", "why_no_sample"]
+__all__ = ["by_number", "from_executions", "models_of", "of_execution", "page_of", "source_files", "status",
+           "unsampled", "why_no_sample", "with_sources"]  # fmt: skip
 
 
 def models_of(batch: Batch) -> list[ModelVersion]:
@@ -48,6 +50,27 @@ def unsampled(application_id: int, most: int) -> list[UUID]:
         application=application_id, status="succeeded", consent=True, sampled__isnull=True, taken_down_at=None
     )
     return list(rows.order_by("finished_at", "id").values_list("pk", flat=True)[:most])
+
+
+def with_sources() -> list[Application]:
+    """Enabled applications whose manifest names sources."""
+    rows = Application.objects.filter(status="enabled", release__manifest__learn__sources__0__isnull=False)
+    return list(rows.select_related("organisation", "release__created_by").order_by("pk"))
+
+
+def from_executions() -> list[Application]:
+    """Enabled applications that learn from executions, and have some that nobody has looked at."""
+    waiting = Execution.objects.filter(
+        application=OuterRef("pk"), status="succeeded", consent=True, sampled__isnull=True, taken_down_at=None
+    )
+    rows = Application.objects.filter(Exists(waiting), status="enabled", release__manifest__learn__from_executions=True)
+    return list(rows.select_related("organisation", "release").order_by("pk"))
+
+
+def source_files(application: Application, source: str, *, limit: int = 100) -> list[SourceFile]:
+    """Of one source, the latest first; the one without a path is about the source as a whole."""
+    rows = SourceFile.objects.filter(application=application, source=source).select_related("batch")
+    return list(rows.order_by("-seen_at", "-id")[:limit])
 
 
 def why_no_sample(application: Application, *, latest: int = 1000) -> dict[str, int]:

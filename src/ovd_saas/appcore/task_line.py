@@ -146,6 +146,8 @@ class TaskLine:
             told = header["body"]
             self._events.append(Event(int(header["seq"]), str(header["kind"]), told if isinstance(told, dict) else {}))
         elif header["type"] == "file":
+            if header.get("gone"):
+                raise ValueError(f"it has no file {header['file']!r}")
             self._pieces.append((str(header["file"]), body, bool(header["last"])))
         elif header["type"] == "refused":
             raise ValueError(header.get("reason", "it refused the task"))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovd_saas.domain import baking
@@ -23,6 +23,7 @@ def watch(succeeded: int = 0, failed: int = 0, labels: int = 0, comparison: Comp
 
 
 @given(st.integers(0, 500), st.integers(0, 500), st.booleans())
+@settings(deadline=None)
 def test_what_is_decided_follows_from_rate_and_number_of_executions(succeeded: int, failed: int, is_over: bool) -> None:
     decision = baking.decide(RULE, watch(succeeded, failed), now=AFTER if is_over else BEFORE)
     is_bad = succeeded + failed >= RULE.executions and failed / (succeeded + failed) > RULE.error_rate

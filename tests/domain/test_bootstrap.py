@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovd_saas.domain import bootstrap
@@ -15,6 +15,7 @@ def drawn(seed: int, count: int, mean: float = 0.0) -> list[float]:
 
 
 @given(st.lists(st.tuples(finite, finite), min_size=2, max_size=30), st.floats(0.5, 0.999))
+@settings(deadline=None)
 def test_the_mean_is_always_inside_and_so_are_the_ends_between_the_extremes(
     pairs: list[tuple[float, float]], confidence: float
 ) -> None:

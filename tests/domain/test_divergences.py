@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovd_saas.domain import divergences
@@ -13,6 +13,7 @@ counts = st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=
 
 
 @given(counts)
+@settings(deadline=None)
 def test_equal_shares_are_no_distance_apart_and_none_is_negative(pairs: list[tuple[int, int]]) -> None:
     first, second = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     assert divergences.psi(first, first) == divergences.jensen_shannon(first, first) == 0
@@ -24,6 +25,7 @@ def test_equal_shares_are_no_distance_apart_and_none_is_negative(pairs: list[tup
 
 
 @given(counts)
+@settings(deadline=None)
 def test_all_are_symmetric(pairs: list[tuple[int, int]]) -> None:
     first, second = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     for measure in (divergences.psi, divergences.jensen_shannon, divergences.kolmogorov_smirnov):

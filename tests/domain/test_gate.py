@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovd_saas.domain import gate
@@ -25,6 +25,7 @@ def scored(values: list[float], metric: str = "mae") -> Assessment:
 
 
 @given(scores, st.floats(-5, 5), st.sampled_from(["min", "max"]), st.floats(0.5, 0.999))
+@settings(deadline=None)
 def test_a_verdict_never_contradicts_its_interval(
     pairs: list[tuple[float, float]], minimum: float, direction: str, confidence: float
 ) -> None:
@@ -41,6 +42,7 @@ def test_a_verdict_never_contradicts_its_interval(
 
 
 @given(scores)
+@settings(deadline=None)
 def test_turning_all_signs_and_the_direction_changes_nothing(pairs: list[tuple[float, float]]) -> None:
     ours, theirs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     smaller = judged(MAE, scored(ours), scored(theirs))
@@ -52,6 +54,7 @@ def test_turning_all_signs_and_the_direction_changes_nothing(pairs: list[tuple[f
 
 
 @given(scores)
+@settings(deadline=None)
 def test_a_version_is_never_worse_than_itself(pairs: list[tuple[float, float]]) -> None:
     same = scored([pair[0] for pair in pairs])
     verdict = judged(MAE, same, same)

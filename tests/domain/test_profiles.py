@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovd_saas.domain import profiles
@@ -32,6 +32,7 @@ def cells(field: FieldProfile, *values: Any) -> list[int]:
 
 
 @given(samples, samples)
+@settings(deadline=None)
 def test_any_samples_whatever_they_hold_fall_into_cells_one_each(
     rows: list[dict[str, Any]], later: list[dict[str, Any]]
 ) -> None:
@@ -45,6 +46,7 @@ def test_any_samples_whatever_they_hold_fall_into_cells_one_each(
 
 
 @given(samples, st.lists(samples, max_size=4))
+@settings(deadline=None)
 def test_batch_by_batch_gives_the_same_as_all_at_once(
     rows: list[dict[str, Any]], batches: list[list[dict[str, Any]]]
 ) -> None:

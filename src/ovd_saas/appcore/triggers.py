@@ -39,7 +39,7 @@ def look(application_id: int, now: datetime) -> LearningRun | None:
     with transaction.atomic():
         application = _locked(application_id)
         run = _look(application, now) if application is not None else None
-    if application is not None:
+    if application is not None and run is None:  # where a run is due, the plan says what is next
         _say_what_is_next(application, now)
     return run
 

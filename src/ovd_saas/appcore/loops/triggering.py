@@ -27,7 +27,8 @@ _NAMES = {  # of an application, in the notices that are about what its triggers
     "release": "application",
     "application": "id",
 }
-HEARS = tuple(_NAMES)
+HEARS = ("batch",)  # at once; the others within SOON_SECONDS, also because each look that says something tells of it
+SOON_SECONDS = 0.25
 
 
 class Triggering:
@@ -48,9 +49,12 @@ class Triggering:
     def tick(self) -> bool:
         with self._lock:
             told, self._told = self._told, set()
+        is_time = time.monotonic() >= self._ask_at
+        if not told and not is_time:
+            return False
         is_well = self._look_at(told)
         is_more = False
-        if time.monotonic() >= self._ask_at:
+        if is_time:
             found = queries.candidates(timezone.now())
             is_well = self._look_at(found) and is_well
             is_more = is_well and len(found) == queries.AT_ONCE
@@ -60,8 +64,8 @@ class Triggering:
         return is_more
 
     def pause(self) -> float:
-        """Seconds until the next question to the database."""
-        return max(0.0, self._ask_at - time.monotonic())
+        """Seconds until the next tick, where nothing nudges it."""
+        return min(max(0.0, self._ask_at - time.monotonic()), SOON_SECONDS)
 
     def _look_at(self, ids: Iterable[int]) -> bool:
         return sum(not self._look(id_) for id_ in ids) == 0

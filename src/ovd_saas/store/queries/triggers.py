@@ -161,7 +161,7 @@ def _notice(application: Application) -> Notice | None:
 
 def _news(application_id: int, covered: int, *, is_counted: bool) -> News | None:
     """The batches after `covered`; while a run is open, which may yet take them, only that there are some."""
-    rows = Batch.objects.filter(application=application_id, number__gt=covered, taken_down_at=None)
+    rows = Batch.objects.filter(application=application_id, number__gt=covered, taken_down_at=None, step=None)
     if not is_counted:
         first = rows.order_by("number").values_list("number", "created_at").first()
         return News(first[0], first[0], 0, first[1], first[1]) if first else None

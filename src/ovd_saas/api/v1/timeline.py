@@ -1,4 +1,4 @@
-"""The timeline of an application, and the lists that an application without learning has empty. Floor 3."""
+"""The timeline of an application. Floor 3."""
 
 from datetime import datetime
 from typing import Any
@@ -52,13 +52,6 @@ class Timeline(Answer):
     next: str | None
 
 
-class Nothing(Answer):
-    """A list that is empty, as this platform only executes."""
-
-    items: list[Any]
-    next: str | None
-
-
 @router.get(
     "/applications/{slug:org}/{slug:name}/timeline",
     response=Timeline,
@@ -68,16 +61,6 @@ class Nothing(Answer):
 def read_timeline(request: Request, org: str, name: str, cursor: Cursor = None, limit: Limit = 50) -> dict[str, Any]:
     page = timeline.of(lookups.application(request, org, name), before=cursor, limit=limit)
     return {"items": [_describe(row) for row in page.items], "next": page.next}
-
-
-@router.get("/applications/{slug:org}/{slug:name}/batches", response=Nothing, summary="Batches of samples (none)")
-def list_batches(request: Request, org: str, name: str) -> dict[str, Any]:
-    return _nothing(request, org, name)
-
-
-def _nothing(request: Request, org: str, name: str) -> dict[str, Any]:
-    lookups.application(request, org, name)
-    return {"items": [], "next": None}
 
 
 def _describe(row: Transition) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """Make feed: turns feed/digits.txt into pictures with labels, to feed and to try. Standard library only.
 
-python make_feed.py FOLDER                 all 1,797 pictures as PNG, and FOLDER/samples.jsonl that names them
+python make_feed.py FOLDER                 all 1,797 pictures as PNG, in one folder for each label
 python make_feed.py FOLDER --first 0 --count 300
 
 uv run --no-project --with scikit-learn==1.9.1 python make_feed.py --check    is digits.txt what scikit-learn ships?
 """
 
 import argparse
-import json
 import struct
 import sys
 import zlib
@@ -38,16 +37,12 @@ def png(dots: str) -> bytes:
 
 
 def make(folder: Path, first: int, count: int) -> int:
-    """Writes the pictures and `samples.jsonl`; how many there are."""
-    folder.mkdir(parents=True, exist_ok=True)
-    samples = []
-    for number, (label, dots) in list(enumerate(lines()))[first : first + count]:
-        name = f"{number:04}.png"
-        (folder / name).write_bytes(png(dots))
-        samples.append({"image": name, "label": label})
-    text = "".join(json.dumps(sample) + "\n" for sample in samples)
-    (folder / "samples.jsonl").write_text(text, encoding="utf-8")
-    return len(samples)
+    """Writes the pictures, in the order of scikit-learn: FOLDER/LABEL/NUMBER.png; how many there are."""
+    chosen = list(enumerate(lines()))[first : first + count]
+    for number, (label, dots) in chosen:
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        (folder / label / f"{number:04}.png").write_bytes(png(dots))
+    return len(chosen)
 
 
 def is_current() -> bool:

@@ -1,6 +1,5 @@
 """The digits: pictures in, a digit out; learns from labels, gives way, and goes on from its checkpoint."""
 
-import json
 import os
 import subprocess
 import sys
@@ -26,8 +25,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Rows:
     """The first 600, as the feed names them."""
     folder = tmp_path_factory.mktemp("pictures")
     subprocess.run([sys.executable, FOLDER / "make_feed.py", folder, "--count", "600"], check=True, capture_output=True)
-    rows = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
-    return [{**row, "image": str(folder / row["image"])} for row in rows]
+    files = sorted(folder.glob("*/*.png"), key=lambda file: file.name)
+    return [{"image": str(file), "label": file.parent.name} for file in files]
 
 
 @pytest.fixture(scope="module")

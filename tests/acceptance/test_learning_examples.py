@@ -119,12 +119,12 @@ def test_pictures_with_labels_are_fed_learned_read_and_corrected(platform: Platf
         [sys.executable, EXAMPLES / "digits" / "make_feed.py", tmp_path, "--count", "400"],
         check=True, capture_output=True,
     )  # fmt: skip
-    samples = (tmp_path / "samples.jsonl").read_text()
-    names = [json.loads(line)["image"] for line in samples.splitlines()]
+    pictures = sorted(tmp_path.glob("*/*.png"), key=lambda file: file.name)
     with platform.http() as http:
         learner = Learner(http, "digits")
-        files = [("files", (name, (tmp_path / name).read_bytes(), "image/png")) for name in names[:300]]
-        lines = "\n".join(samples.splitlines()[:300]) + "\n"
+        files = [("files", (file.name, file.read_bytes(), "image/png")) for file in pictures[:300]]
+        samples = [{"image": file.name, "label": file.parent.name} for file in pictures[:300]]
+        lines = "".join(json.dumps(sample) + "\n" for sample in samples)
         answer = http.post(
             f"{learner.base}/intake", files=[("samples", ("samples.jsonl", lines, JSON_LINES["Content-Type"])), *files]
         )
@@ -134,9 +134,9 @@ def test_pictures_with_labels_are_fed_learned_read_and_corrected(platform: Platf
         assert run["status"] == "promoted" and run["gate"]["candidate"] > 0.8, run
         assert len(learner.curve(run, "loss")) == 80
 
-        picture, label = names[350], json.loads(samples.splitlines()[350])["label"]
+        picture, label = pictures[350], pictures[350].parent.name
         sent = http.post(
-            f"{learner.base}/executions", files={"image": (picture, (tmp_path / picture).read_bytes(), "image/png")}
+            f"{learner.base}/executions", files={"image": (picture.name, picture.read_bytes(), "image/png")}
         )
         execution = sent.json()
         assert execution["status"] == "succeeded" and execution["model"] == 1, execution

@@ -60,9 +60,20 @@ def test_a_second_platform_in_the_same_folder_is_refused_and_two_folders_run_sid
         shutil.rmtree(beside.home, ignore_errors=True)
 
 
-def test_the_demo_does_what_it_says(platform: Platform) -> None:
+@pytest.mark.timeout(400)
+def test_the_demo_does_what_it_says_once_and_again(platform: Platform) -> None:
+    """It wakes, executes and sleeps; then it is fed, learns, is judged and sleeps, and prints a table that holds."""
     platform.push(ROOT / "examples" / "water-flow")
-    done = platform.ovd("demo")
-    assert done.returncode == 0, done.stdout + done.stderr
-    for word in ("woke", "archived", "asleep"):
-        assert re.search(rf"^{word} ", done.stdout, re.MULTILINE), done.stdout
+    tables = []
+    for _ in range(2):
+        done = platform.ovd("demo")
+        assert done.returncode == 0, done.stdout + done.stderr
+        for word in ("woke", "archived", "asleep", "fed", "due", "learning", "gate", "promoted", "rejected", "ledger"):
+            assert re.search(rf"^{word} ", done.stdout, re.MULTILINE), done.stdout
+        assert len(re.findall(r"^anomaly ", done.stdout, re.MULTILINE)) == 4
+        tables.append(re.findall(r"^ +(seasonal-naive|version \d, \w+) +(\d\.\d{4})", done.stdout, re.MULTILINE))
+    assert tables[0] == tables[1]  # another application of the same code, fed the same: the same to the last digit
+    errors = {name: float(error) for name, error in tables[0]}
+    assert len(errors) == 5 and "version 3, rejected" in errors
+    assert errors["version 4, live"] < errors["version 2, retired"] < errors["version 3, rejected"]
+    assert errors["version 4, live"] < 0.7 * errors["seasonal-naive"]

@@ -1,7 +1,8 @@
 """`ovd demo`: the main job end to end on real data, and what happened. Floor 4.
 
-Asleep → a request wakes it → it executes → the result is archived → it falls asleep again. Every line that is printed
-was checked; the command ends with 0 only if all of it truly happened.
+Asleep → a request wakes it → it executes → the result is archived → it falls asleep again. Then it learns: the real
+series is fed to it, two weeks at a time (`demo_life`). Every line that is printed was checked; the command ends with 0
+only if all of it truly happened.
 """
 
 import os
@@ -17,8 +18,9 @@ from typing import Any, NoReturn
 import httpx
 
 from ovd.cli import credentials
-from ovd.client import Client, Execution
-from ovd_saas.wiring import home
+from ovd.client import Client, Execution, OvdError
+from ovd_saas.wiring import demo_life, home
+from ovd_saas.wiring.up import examples
 
 APPLICATION = "demo/water-flow"
 START_WITHIN_SECONDS = 300.0
@@ -31,6 +33,7 @@ def run() -> None:
         execution = _execute(client)
         _archived(client, execution)
         _asleep_again(client)
+        _learns(client)
     _say("\nAll of it happened.")
 
 
@@ -74,6 +77,18 @@ def _asleep_again(client: Client) -> None:
     _say(f"waiting    {_application(client)['next']['what']}")
     _until("it is asleep again", lambda: _application(client)["service"] == "asleep", SLEEP_WITHIN_SECONDS)
     _say(f"asleep     after {time.monotonic() - began:.1f} s of quiet: {_application(client)['reason']}")
+
+
+def _learns(client: Client) -> None:
+    folder = examples()
+    if folder is None:
+        _say("\nthe series is not here: it comes with a checkout of the repository, not with the package")
+        return
+    _say("")
+    try:
+        demo_life.play(client, folder / demo_life.NAME, lambda word, line: _say(f"{word:<11}{line}".rstrip()))
+    except (demo_life.NotSo, OvdError, ValueError) as error:
+        _fail(f"it is not so that {error}" if isinstance(error, demo_life.NotSo) else str(error).rstrip("."))
 
 
 def _application(client: Client) -> dict[str, Any]:

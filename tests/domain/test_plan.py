@@ -381,6 +381,15 @@ def test_an_upcoming_release_is_started_beside_the_current_one_which_goes_on_ser
     assert next_event(desired, beside, now=NOW).what.startswith("The newer release or model takes over")
 
 
+def test_the_process_before_is_drained_a_moment_after_the_next_one_took_over() -> None:
+    def actions(ready_at: datetime) -> tuple[object, ...]:
+        took_over = replace(_process("p2"), ready_at=ready_at)
+        return plan(DESIRED, replace(AWAKE, processes=(_process(edition="old"), took_over)), now=NOW)
+
+    assert actions(NOW - timedelta(seconds=0.9)) == ()
+    assert [type(action) for action in actions(NOW - timedelta(seconds=1))] == [DrainProcess]
+
+
 def test_a_process_of_an_upcoming_release_that_was_dropped_is_drained() -> None:
     beside = replace(AWAKE, processes=(_process(), _process("p2", processes.STARTING, edition="next")))
     assert [type(action) for action in plan(DESIRED, beside, now=NOW)] == [DrainProcess]

@@ -27,7 +27,7 @@ SAMPLE = sample_of(FIELDS)
 QUICK = intake_types.quick(SAMPLE)
 
 numbers = st.one_of(
-    st.sampled_from(["0", "-0", "1", "1.0", "1e3", "1E-400", "1e400", "-1.5", "-1.50000000000000001", "-1.6", "3", "2.0",
+    st.sampled_from(["0", "-0", "1", "1.0", "1e3", "1E-400", "1e400", "-1.5", "-1.50000000000000001", "-1.6", "2.0",
                      str(2**40), str(2**40 + 1), str(2**53), str(2**53 + 1), "9" * 19, "9" * 400, "9" * 5000, "01", "1.",
                      ".5", "+1", "NaN", "Infinity", "-Infinity", "true", "null", '"1"']),
     st.floats(allow_nan=False, allow_infinity=False).map(json.dumps),

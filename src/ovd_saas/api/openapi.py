@@ -129,8 +129,8 @@ FEED: dict[str, Any] = {
     "summary": "Feed",
     "description": "Samples that the application may learn from become a batch. Each is checked against the schema "
     "that the release declares; one that breaks it refuses the whole batch: 422 names every error by line (at most "
-    "1,000), and nothing is stored. The same samples again, within a day or as the manifest says, are the same batch. The body is "
-    "streamed: large ones are welcome.",
+    "1,000), and nothing is stored. The same samples again, within a day or as the manifest says, are the same batch. "
+    "The body is streamed: large ones are welcome.",
     "tags": ["data"],
     "security": [{"Bearer": []}, {"Session": []}],
     "parameters": [

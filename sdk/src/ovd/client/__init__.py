@@ -23,10 +23,12 @@ from ovd.client.errors import (
     Unreachable,
 )
 from ovd.client.events import Event
+from ovd.client.feeding import Batch
 
 __all__ = [
     "FINAL",
     "LEARNED",
+    "Batch",
     "Client",
     "Conflict",
     "Event",

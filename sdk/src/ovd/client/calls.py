@@ -15,6 +15,7 @@ from ovd.client.asking import ANSWER_TIME, LONGEST_PREFER, PAUSE, json_of, path_
 from ovd.client.connection import FilePart
 from ovd.client.errors import Conflict, OvdError
 from ovd.client.events import Event
+from ovd.client.feeding import Feeding
 from ovd.client.learning import Learning
 
 SHORTEST_PREFER = 1  # s: how long the platform holds the request of somebody who wants to see progress
@@ -23,7 +24,7 @@ OnChange = Callable[[Execution], object]
 FileLike = Union[str, Path, bytes, FilePart]
 
 
-class Client(Learning):
+class Client(Learning, Feeding):
     """A platform at `url`, as the owner of `token`. Close it, or use it in a `with`.
 
     Every method raises `OvdError` or one of its kinds. `patience` is how many seconds a call that may be
@@ -106,12 +107,14 @@ class Client(Learning):
         seed: Optional[int] = None,
         wait: Optional[float] = 30.0,
         idempotency_key: Optional[str] = None,
+        consent: bool = False,
         on_change: Optional[OnChange] = None,
     ) -> Execution:
         """Execute `org/name` once; returns what is known after at most `wait` s (None: when finished).
 
         `files` maps input names to a path, bytes, or a FilePart. The call carries an Idempotency-Key, so that
-        no retry runs it twice; give your own, and that also holds when your program is started again.
+        no retry runs it twice; give your own, and that also holds when your program is started again. With
+        `consent` the application may learn from it.
         `on_change` is called with the execution each time it looks different while it lasts.
         """
         until = None if wait is None else time.monotonic() + wait
@@ -124,6 +127,8 @@ class Client(Learning):
         body: dict[str, Any] = {"inputs": dict(inputs or {})}
         if seed is not None:
             body["seed"] = seed
+        if consent:
+            body["consent"] = True
         path = f"{path_of(application)}/executions"
         timeout = prefer + ANSWER_TIME
         if files:

@@ -3,7 +3,7 @@
 import email.utils
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple, Optional, Union
 
@@ -63,11 +63,13 @@ class Connection:
         path: str,
         *,
         json: Any = None,
-        files: "Optional[Mapping[str, FilePart]]" = None,
+        files: "Union[Mapping[str, FilePart], Sequence[tuple[str, FilePart]], None]" = None,
+        content: "Optional[Callable[[], Iterator[bytes]]]" = None,
         headers: "Optional[Mapping[str, str]]" = None,
         timeout: Optional[float] = None,
     ) -> httpx.Response:
-        """The answer, which is a success. Raises OvdError for everything else.
+        """The answer, which is a success. Raises OvdError for everything else. `content` gives the body piece by piece,
+        from its beginning each time it is sent.
 
         GET, and requests with an Idempotency-Key, are sent again after any failure that may pass; others only
         when the platform cannot have seen them, or said that it did nothing.
@@ -84,6 +86,7 @@ class Connection:
                     address,
                     json=json,
                     files=files,
+                    content=content() if content is not None else None,
                     headers=all_headers,
                     timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
                 )

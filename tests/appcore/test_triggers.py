@@ -136,6 +136,55 @@ def test_runs_begin_at_most_every_so_often_whatever_became_of_them() -> None:
     assert len(stage.runs) == 2
 
 
+def test_the_example_of_the_documentation() -> None:
+    """docs/explanation/triggers.md, the table under Data."""
+
+    def at(hour: int, minute: int, second: int = 0) -> datetime:
+        return START.replace(hour=hour, minute=minute, second=second)
+
+    def last() -> tuple[str, Any]:
+        row = stage.evaluations("data")[-1]
+        return row.decision, row.reason if row.decision == "skipped" else row.again_at or row.cause
+
+    def until(moment: datetime) -> None:
+        stage.pass_time((moment - stage.now).total_seconds())
+
+    stage = Stage(min_samples=100, quiet=60, max_wait=300, at_most_every=3600)
+    until(at(14, 0))
+    stage.batch(40)
+    stage.settle()
+    assert last() == ("skipped", "Skipped: only 40 of 100 samples.")
+    until(at(14, 2, 5))
+    stage.batch(80)
+    stage.settle()
+    assert last() == ("waits", at(14, 3, 5))
+    until(at(14, 2, 50))
+    stage.batch(10)
+    stage.settle()
+    assert last() == ("waits", at(14, 3, 50))
+    until(at(14, 3, 50))
+    assert last() == ("due", "batches 1-3")
+    stage.begin()
+    until(at(14, 4))
+    stage.batch(200)
+    stage.settle()
+    until(at(14, 5))
+    stage.end()
+    stage.settle()
+    assert last() == ("waits", at(15, 3, 50))
+    until(at(15, 3, 50))
+    assert last() == ("due", "batch 4")
+    stage.begin()
+    until(at(15, 5))
+    stage.end("fail")
+    until(at(16, 10))
+    stage.batch(100)
+    until(at(16, 11))
+    assert last() == ("due", "batch 5")
+    run = stage.begin()
+    assert sorted(run.batches.values_list("number", flat=True)) == [4, 5]
+
+
 # notices
 
 

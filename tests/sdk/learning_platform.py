@@ -67,6 +67,18 @@ class Learning:
             **_MOMENTS,
         }
 
+    def evaluation(self, number: int) -> dict[str, Any]:
+        return {
+            "id": str(number),
+            "kind": "notice",
+            "decision": "due" if not self.is_open else "waits",
+            "reason": "Due: ada said that new data arrived." if not self.is_open else "Waits: learning run 3 is open.",
+            "cause": "notice of user:ada",
+            "learning_run": {"id": RUN, "number": 3} if not self.is_open else None,
+            "again_at": None,
+            "at": _MOMENTS["created_at"],
+        }
+
     def promotion(self, number: int) -> dict[str, Any]:
         return {
             "kind": "promote",
@@ -87,6 +99,16 @@ class Learning:
                 return 409, {"code": "already_learning", "detail": "Learning run 3 of acme/flow is running."}
             case "POST", ["learning-runs"]:
                 return 202, self.run("queued")
+            case "POST", ["notify"] if body.get("source") == "s3://unknown":
+                return 422, {"code": "unknown_source", "detail": "It declares s3://flow.", "errors": [
+                    {"field": "source", "message": "It declares s3://flow."}]}  # fmt: skip
+            case "POST", ["notify"]:
+                return 202, {"evaluation": self.evaluation(9)}
+            case "GET", ["triggers"]:
+                first = int(query.get("cursor", ["9"])[0])
+                rows = [self.evaluation(number) for number in range(first, 0, -1)][: int(query["limit"][0])]
+                left = first - len(rows)
+                return 200, {"items": rows, "next": str(left) if left else None}
             case "GET", ["models"]:
                 return 200, {"items": [] if self.is_empty else [self.model(2), self.model(1)], "next": None}
             case "GET", ["models", "live"]:

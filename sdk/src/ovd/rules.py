@@ -116,7 +116,7 @@ class Learn:
     data: str = _rule("all", "text", choices=("all", "new"))  # new: since the parent, for online learners
     schedule: str = _rule("", "text", pattern=_CRON + "|", said='five fields of cron, such as "0 3 * * *"')
     time_zone: str = _rule("UTC", "text")
-    min_samples: int = _rule(1, "integer", 1)  # new samples that make learning due
+    min_samples: int = _rule(1, "integer", 0)  # new samples that make learning due; 0: data alone makes nothing due
     quiet: float = _rule(0, "number", 0)  # s without a new batch before learning starts
     max_wait: float = _rule(0, "number", 0)  # s after which quiet is waited for no more; 0 = no bound
     at_most_every: float = _rule(0, "number", 0)  # s between the beginnings of two learning runs

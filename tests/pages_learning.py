@@ -65,7 +65,8 @@ def teach(
     app: Application, learn: dict[str, Any], gate: dict[str, Any], sample: dict[str, Any], **more: Any
 ) -> Application:
     """Afterwards its release learns by these rules, from samples of these fields."""
-    release = Release.objects.get(pk=app.release_id)
+    assert app.release is not None
+    release = Release.objects.get(pk=app.release.pk)
     release.manifest |= {"learn": {"label": "label", **learn}, "gate": gate, **more}
     required = [name for name, prop in sample.items() if not prop.get("x-ovd", {}).get("optional")]
     release.schema |= {

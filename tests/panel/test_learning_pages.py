@@ -165,6 +165,16 @@ def test_the_gate_is_told_in_its_own_sentence_and_drawn_with_its_interval(
     assert (figure["interval"], figure["minimum"], figure["passed"]) == ([-0.081, 0.022], 0.01, False)
 
 
+def test_a_run_that_failed_was_never_judged(apps: dict[str, Application], client_of: ClientOf) -> None:
+    steps = client_of("owner").get(f"/learning-runs/{run(apps['drifting'], 3).pk}/").context["steps"]
+    assert [(one["word"], one["is_done"]) for one in steps] == [
+        ("queued", True),
+        ("learning", True),
+        ("judged", False),
+        ("failed", False),
+    ]
+
+
 def test_a_run_is_found_by_its_number(apps: dict[str, Application], client_of: ClientOf) -> None:
     app = apps["learning"]
     answer = client_of("owner").get(f"/applications/acme/{app.name}/learning-runs/3/")

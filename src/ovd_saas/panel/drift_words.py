@@ -27,7 +27,7 @@ def of(measures: Sequence[DriftMeasure]) -> dict[str, Any] | None:
         "latest": latest,
         "bars": bars,
         "unlimited": [name for name, field in latest.fields.items() if not list(_bars(name, field))],
-        "history": _history(measures) if len(measures) > 1 else None,
+        "history": _history([one for one in measures if one.fields]),
     }
 
 
@@ -56,7 +56,9 @@ def _bars(name: str, field: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _history(measures: Sequence[DriftMeasure]) -> Any:
-    """Each field's largest share of a limit over time."""
+    """Each field's largest share of a limit over time; None where one moment is all there is."""
+    if len(measures) < 2:
+        return None
     worst = [{name: _worst(name, field) for name, field in one.fields.items()} for one in measures]
     names = sorted(worst[-1], key=lambda name: -(worst[-1][name] or 0))[:MOST_LINES]
     return figures.drift([one.at for one in measures], {name: [row.get(name) for row in worst] for name in names})

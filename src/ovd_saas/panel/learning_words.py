@@ -60,10 +60,10 @@ def _pause(seconds: float | None, words: str) -> str:
 
 def asked(gate: Mapping[str, Any]) -> str:
     """What a new version has to show."""
-    way = "lower" if gate.get("direction", "min") == "min" else "higher"
-    least = gate.get("minimum_improvement") or 0
+    is_lower, least = gate.get("direction", "min") == "min", gate.get("minimum_improvement") or 0
+    way, other = ("lower", "higher") if is_lower else ("higher", "lower")
     words = f"What it learned goes live if its {gate['metric']} on data kept aside is {way}"
-    words += f" by at least {least:g}" if least > 0 else " (a little worse is allowed)" if least < 0 else ""
+    words += f" by at least {least:g}" if least > 0 else f", or at most {-least:g} {other}" if least < 0 else ""
     return words + (", and a person approves." if gate.get("approve") == "manual" else ".")
 
 

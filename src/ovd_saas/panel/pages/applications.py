@@ -153,7 +153,7 @@ def _learned(row: Application) -> dict[str, Any]:
         "totals": received.totals(row),
         "least": learning_words.manifest_part(manifest, "learn").get("min_samples", 1),
         "run": learning_runs.open_run(row),
-        "next_look": next(iter(panel.latest_evaluations(row)), None),
+        "lookout": panel.lookout(row),
         "live": models.live(row),
         "awaiting": learning_runs.awaiting(row),
     }

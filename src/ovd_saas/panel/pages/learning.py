@@ -17,7 +17,7 @@ from ovd_saas.assets.fragments import show as shown
 from ovd_saas.domain import learning_runs as states
 from ovd_saas.panel import learning_words
 from ovd_saas.store.queries import learning_runs, panel, received
-from ovd_saas.store.records import Application, LearningRun
+from ovd_saas.store.records import Application, LearningEvent, LearningRun
 
 PER_PAGE = 15
 LOG = 60_000  # characters at the end of a log that a page shows
@@ -34,6 +34,7 @@ def tab(request: HttpRequest, row: Application) -> dict[str, Any]:
     return {
         "rules": learning_words.rules(manifest),
         "why_not": why_not(row, run),
+        "lookout": panel.lookout(row),
         "latest": panel.latest_evaluations(row),
         "run": run,
         **(going(run, TAIL) if run else {}),
@@ -92,6 +93,7 @@ def show(request: HttpRequest, id_: UUID) -> HttpResponse:
     is_open = row.status in states.OPEN
     may_operate = access.may(by, access.OPERATE, org)
     gate = row.gate or {}
+    events = panel.status_events(row)
     context = {
         "here": "applications",
         "application": application,
@@ -101,8 +103,8 @@ def show(request: HttpRequest, id_: UUID) -> HttpResponse:
         "is_awaiting": row.status == states.AWAITING,
         "may_operate": may_operate,
         "may_cancel": is_open and may_operate,
-        "steps": _steps(row),
-        "events": panel.status_events(row),
+        "steps": _steps(row, events),
+        "events": events,
         "batches": learning_runs.batches_of(row),
         "metrics": learning_words.shown_metrics(row.metrics, str(gate.get("metric", ""))),
         "gate": gate,
@@ -115,15 +117,18 @@ def show(request: HttpRequest, id_: UUID) -> HttpResponse:
     return shown(request, "panel/run", context)
 
 
-_WAY = (("queued", "queued"), ("running", "learning"), ("evaluating", "judged"))
-_AT = {states.QUEUED: 0, states.RUNNING: 1, states.PAUSED: 1, states.EVALUATING: 2}
+_WAY = {states.QUEUED: "queued", states.RUNNING: "learning", states.EVALUATING: "judged"}
+_AT = {states.PAUSED: states.RUNNING}  # a state that is no step of its own -> the step it belongs to
 
 
-def _steps(row: LearningRun) -> list[dict[str, Any]]:
-    """The way of a run, and where it is."""
-    at = _AT.get(row.status, 3)
-    words = [word for _, word in _WAY] + [_END.get(row.status, "live or not")]
-    return [{"word": word, "is_done": place < at, "is_now": place == at} for place, word in enumerate(words)]
+def _steps(row: LearningRun, events: list[LearningEvent]) -> list[dict[str, Any]]:
+    """The way of a run, and where it is; one that failed or was cancelled did not go all of it."""
+    at = _AT.get(row.status, row.status)
+    been = {event.body.get("status") for event in events} | {states.QUEUED}
+    steps = [
+        {"word": word, "is_done": step in been and step != at, "is_now": step == at} for step, word in _WAY.items()
+    ]
+    return [*steps, {"word": _END.get(row.status, "live or not"), "is_done": False, "is_now": at not in _WAY}]
 
 
 _END = {

@@ -8,7 +8,15 @@ from ovd_saas.domain import health, learning, service, status
 from ovd_saas.domain import processes as processing
 from ovd_saas.store.queries import applications, pages
 from ovd_saas.store.queries.applications import Viewer
-from ovd_saas.store.records import Application, DriftMeasure, LearningEvent, LearningRun, Process, TriggerEvaluation
+from ovd_saas.store.records import (
+    Application,
+    DriftMeasure,
+    LearningEvent,
+    LearningRun,
+    Lookout,
+    Process,
+    TriggerEvaluation,
+)
 
 _FAULTY = Q(health=health.FAULTY, status=status.ENABLED)
 _LEARNS = Q(learning__in=learning.OCCUPIED)
@@ -93,6 +101,11 @@ def latest_evaluations(application: Application) -> list[TriggerEvaluation]:
     rows = TriggerEvaluation.objects.filter(application=application).select_related("run").defer("run__log")
     newest = rows.order_by("kind", "-id").distinct("kind")
     return sorted(newest, key=lambda row: (row.again_at is None, row.again_at or row.at, -row.pk))
+
+
+def lookout(application: Application) -> Lookout | None:
+    """What makes it learn next; None before it was looked at, or when it does not learn."""
+    return Lookout.objects.filter(application=application, learns=True).first()
 
 
 def drift(application: Application, *, limit: int = 60) -> list[DriftMeasure]:

@@ -28,8 +28,10 @@
   }
   function stamp(moments) {
     var long = moments.length && new Date(moments[moments.length - 1]) - new Date(moments[0]) > 1.5 * DAY;
+    var isQuick = moments.length > 1 && new Date(moments[1]) - new Date(moments[0]) < 60000;
     return function (text) {
-      return new Date(text).toLocaleString("en-GB", long ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" });
+      return new Date(text).toLocaleString("en-GB", long ? { day: "numeric", month: "short" }
+        : { hour: "2-digit", minute: "2-digit", second: isQuick ? "2-digit" : undefined });
     };
   }
   function line(colours, at, words, colour) {
@@ -83,7 +85,7 @@
     var least = Math.min.apply(null, all), most = Math.max.apply(null, all), room = (most - least) * 0.12 || Math.abs(most) * 0.12 || 1;
     var lines = [line(colours, 0, "no better", colours.quiet)];
     if (picture.minimum) {
-      lines.push(line(colours, picture.minimum, "needed", colours.lines[2]));
+      lines.push(line(colours, picture.minimum, picture.minimum > 0 ? "needed" : "still allowed", colours.lines[2]));
       lines[0].label.align = picture.minimum > 0 ? "right" : "left"; // the words of two near lines keep apart
       lines[1].label.align = picture.minimum > 0 ? "left" : "right";
     }

@@ -59,7 +59,8 @@ class Stage:
         digest = files.put(text)
         return Batch.objects.create(
             application_id=self.id, number=last + 1, samples=len(values), digest=digest, received=digest,
-            size=len(text), kind="intake", media_type="application/x-ndjson", caller="user:1", created_at=timezone.now(),
+            size=len(text), kind="intake", media_type="application/x-ndjson", caller="user:1",
+            created_at=timezone.now(),
         )  # fmt: skip
 
     def due(self) -> LearningRun:

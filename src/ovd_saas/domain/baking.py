@@ -142,7 +142,7 @@ def _interval(current: Assessment, previous: Assessment, is_smaller_better: bool
 def _confidence(rule: Rule, labels: int) -> float:
     """Of the look at so many labels: the first one has half of the doubt, the next one a quarter …"""
     looks = 1 + math.floor(math.log(max(1.0, labels / rule.feedback), GROWTH) + 1e-9)
-    return 1 - (1 - rule.gate.confidence) / 2 ** min(looks, 10)
+    return float(1 - (1 - rule.gate.confidence) / 2 ** min(looks, 10))
 
 
 def _ended_well(watch: Watch) -> str:

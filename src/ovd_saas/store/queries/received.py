@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
@@ -75,7 +76,13 @@ def bars(application: Application, since: datetime, until: datetime) -> tuple[ti
     count = int((until - first) / step) + 1
     found: dict[datetime, dict[str, int]] = {}
     batches: dict[datetime, int] = {}
-    values = {"application": application.pk, "step": step, "origin": origin, "since": first, "until": until}
+    values: dict[str, Any] = {
+        "application": application.pk,
+        "step": step,
+        "origin": origin,
+        "since": first,
+        "until": until,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_BARS, values)
         for at, kind, samples, rows in cursor.fetchall():

@@ -107,6 +107,7 @@
   }
   function size(picture) {
     if (picture.naturalWidth) {
+      $(picture).toggleClass("is-tiny", Math.max(picture.naturalWidth, picture.naturalHeight) < 64);
       $(picture).closest("figure").find("[data-pixels]").text(picture.naturalWidth + " × " + picture.naturalHeight + " pixels · ");
     }
   }

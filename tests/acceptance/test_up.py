@@ -20,6 +20,7 @@ def own() -> Iterator[Platform]:
     shutil.rmtree(made.home, ignore_errors=True)
 
 
+@pytest.mark.timeout(400)  # five environments are built
 def test_the_printed_curl_line_works_and_a_restart_keeps_all_data(own: Platform) -> None:
     own.start(within_seconds=300)
     printed = own.output()

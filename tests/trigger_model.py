@@ -115,7 +115,7 @@ class Model:
 
     def _is_data_due(self) -> bool:
         new = [one for one in self.deliveries[self.used :] if not one.is_down]
-        if not new or sum(one.samples for one in new) < self.min_samples:
+        if not self.min_samples or not new or sum(one.samples for one in new) < self.min_samples:
             return False
         is_quiet = self.now >= max(one.at for one in new) + self.quiet
         waited = bool(self.max_wait) and self.now >= min(one.at for one in new) + self.max_wait

@@ -8,6 +8,7 @@ SIGKILL in the test of a child process.
 import os
 from contextlib import suppress
 from datetime import timedelta
+from typing import NamedTuple
 
 import pytest
 from django.db import transaction
@@ -15,7 +16,6 @@ from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
-    initialize,
     invariant,
     precondition,
     rule,
@@ -32,32 +32,47 @@ from trigger_stage import START, Killed, Stage, die, killed_at
 EVALUATED = ("due", "waits", "skipped")
 
 
+class Numbers(NamedTuple):
+    """Of the manifest; seconds."""
+
+    min_samples: int
+    quiet: int
+    max_wait: int
+    every: int
+    period: int  # of the schedule; 0: none
+
+
+MANIFESTS = (
+    Numbers(1, 0, 0, 0, 0),
+    Numbers(10, 7, 0, 0, 0),
+    Numbers(25, 20, 40, 0, 0),
+    Numbers(1, 7, 15, 0, 60),
+    Numbers(10, 20, 15, 30, 0),
+    Numbers(25, 0, 0, 30, 300),
+    Numbers(0, 0, 0, 30, 60),
+)
+
+
 class Histories(RuleBasedStateMachine):
     """One application that learns; the model beside it hears the same."""
+
+    numbers = Numbers(1, 0, 0, 0, 0)
 
     def __init__(self) -> None:
         super().__init__()
         self.around = transaction.atomic()
         self.around.__enter__()
+        schedule = {0: "", 60: "* * * * *", 300: "*/5 * * * *"}[self.numbers.period]
+        self.stage = Stage(
+            min_samples=self.numbers.min_samples, quiet=self.numbers.quiet, max_wait=self.numbers.max_wait,
+            at_most_every=self.numbers.every, schedule=schedule,
+        )  # fmt: skip
+        self.model = Model(*self.numbers)
+        self.stage.settle()
 
     def teardown(self) -> None:
         transaction.set_rollback(True)
         self.around.__exit__(None, None, None)
-
-    @initialize(
-        min_samples=st.sampled_from([1, 10, 25]),
-        quiet=st.sampled_from([0, 0, 7, 20]),
-        max_wait=st.sampled_from([0, 15, 40]),
-        every=st.sampled_from([0, 0, 30]),
-        period=st.sampled_from([0, 0, 60, 300]),
-    )
-    def an_application(self, min_samples: int, quiet: int, max_wait: int, every: int, period: int) -> None:
-        schedule = {0: "", 60: "* * * * *", 300: "*/5 * * * *"}[period]
-        self.stage = Stage(
-            min_samples=min_samples, quiet=quiet, max_wait=max_wait, at_most_every=every, schedule=schedule
-        )
-        self.model = Model(min_samples, quiet, max_wait, every, period)
-        self.stage.settle()
 
     # the world
 
@@ -69,6 +84,15 @@ class Histories(RuleBasedStateMachine):
         if tells and crash:
             self.look_and_die(crash)
         self.stage.settle()
+
+    @rule(pause=st.sampled_from([2, 6]), count=st.integers(3, 8))
+    def data_streams_in(self, pause: int, count: int) -> None:
+        """Never quiet for long: only max_wait ends it."""
+        for _ in range(count):
+            self.stage.batch(10)
+            self.model.batch(10)
+            self.stage.pass_time(pause)
+            self.model.pass_time(pause)
 
     @rule(crash=st.integers(0, 60))
     def somebody_notifies(self, crash: int) -> None:
@@ -190,9 +214,10 @@ def phase(run: LearningRun) -> str:
 
 @pytest.mark.django_db
 @pytest.mark.timeout(300)
-def test_random_histories_make_the_runs_that_the_rule_says() -> None:
+@pytest.mark.parametrize("numbers", MANIFESTS, ids=str)
+def test_random_histories_make_the_runs_that_the_rule_says(numbers: Numbers) -> None:
     chosen = settings(
-        max_examples=int(os.environ.get("OVD_HISTORIES", "40")),
+        max_examples=int(os.environ.get("OVD_HISTORIES", "8")),
         stateful_step_count=25,
         deadline=None,
         derandomize=True,
@@ -200,4 +225,4 @@ def test_random_histories_make_the_runs_that_the_rule_says() -> None:
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(Histories, settings=chosen)
+    run_state_machine_as_test(type("Histories", (Histories,), {"numbers": numbers}), settings=chosen)

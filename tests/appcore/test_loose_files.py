@@ -114,12 +114,13 @@ def test_a_refused_archive_is_let_go() -> None:
 
 
 NO_FILES = {
-    "Application.notice", "Application.promotion", "Batch.origin", "DriftMeasure.fields", "DriftMeasure.window",
-    "Execution.cause", "Execution.digests", "Execution.error", "Execution.feedback", "Execution.hardware",
-    "Execution.progress", "Execution.request_digest", "LearningEvent.body", "LearningRun.digests",
-    "LearningRun.error", "LearningRun.gate", "LearningRun.hardware", "LearningRun.metrics", "LearningRun.progress",
-    "LooseFile.digest", "ModelVersion.metrics", "Release.manifest", "Release.schema", "Runner.facts",
-    "Snapshot.batches", "Snapshot.digest", "Snapshot.rule", "Batch.received", "Release.environment",
+    "Application.notice", "Application.promotion", "Batch.origin", "Batch.received", "DeliveryKey.received",
+    "DriftMeasure.fields", "DriftMeasure.window", "DriftReference.profile", "Execution.cause", "Execution.digests",
+    "Execution.error", "Execution.feedback", "Execution.hardware", "Execution.progress", "Execution.request_digest",
+    "Execution.sampled", "LearningEvent.body", "LearningRun.digests", "LearningRun.error", "LearningRun.gate",
+    "LearningRun.hardware", "LearningRun.metrics", "LearningRun.progress", "Lookout.said", "LooseFile.digest",
+    "ModelVersion.metrics", "Release.environment", "Release.manifest", "Release.schema", "Runner.facts",
+    "Snapshot.batches", "Snapshot.digest", "Snapshot.rule",
 }  # fmt: skip
 
 

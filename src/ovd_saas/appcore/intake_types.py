@@ -7,7 +7,8 @@ tell for sure, is left to the slow check (`intake_check`). tests/appcore/test_in
 import re
 from collections.abc import Callable
 from datetime import datetime
-from operator import attrgetter
+from itertools import repeat
+from operator import attrgetter, is_
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -30,18 +31,21 @@ class Quick:
 
     def __init__(self, properties: dict[str, Property]) -> None:
         fields = [_field(place, name, prop) for place, (name, prop) in enumerate(properties.items())]
-        kind = msgspec.defstruct("Sample", fields, forbid_unknown_fields=True, gc=False,
-            kw_only=True, rename=_renamed(properties))  # fmt: skip
+        kind = msgspec.defstruct("Sample", fields, forbid_unknown_fields=True, gc=False, kw_only=True,
+                                 rename=_renamed(properties))  # fmt: skip
         self._decode = msgspec.json.Decoder(kind).decode
-        self._names = [(f'"{name}"'.encode(), attrgetter(f"f{place}")) for place, name in enumerate(properties)]
-        self._optional = [bool(prop["x-ovd"].get("optional")) for prop in properties.values()]
-        is_ascii = all(name.isascii() for name in properties)
+        self._names = [f'"{name}"'.encode() for name in properties]
+        optional = {place: prop for place, prop in enumerate(properties.values()) if prop["x-ovd"].get("optional")}
+        self._optional = [(attrgetter(f"f{place}"), place, _is_text(prop)) for place, prop in optional.items()]
+        required = [prop for prop in properties.values() if not prop["x-ovd"].get("optional")]
+        self._quotes = 2 * len(required) + 2 * sum(map(_is_text, required))  # of one sample, but for optional fields
         self._has_moments = any(prop["x-ovd"]["kind"] == "datetime" for prop in properties.values())
-        self._suspicious = _ESCAPED_LETTER if is_ascii else _ESCAPED
+        self._suspicious = _ESCAPED_LETTER if all(name.isascii() for name in properties) else _ESCAPED
 
     def accepts(self, block: bytes, lines: list[bytes]) -> bool:
         """Whether each of these lines, which are those of the block, surely is a sample."""
-        if b"\\u" in block and (rb"\u0000" in block or self._suspicious.search(block)):
+        has_escapes = b"\\" in block
+        if has_escapes and (rb"\u0000" in block or self._suspicious.search(block)):
             return False
         if self._has_moments and _FINE.search(block):
             return False
@@ -49,10 +53,24 @@ class Quick:
             samples = [*map(self._decode, lines)]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
-        return all(
-            block.count(name) == (len(samples) if not optional else _present(samples, get))
-            for (name, get), optional in zip(self._names, self._optional, strict=True)
-        )  # a name that stands there more often may stand twice in one sample
+        return self._has_each_name_once(block, samples) if has_escapes else self._has_few_quotes(block, samples)
+
+    def _has_few_quotes(self, block: bytes, samples: list[Any]) -> bool:
+        """A name that stands twice in a sample, which decoding forgives, brings quotes that nothing else explains."""
+        expected = self._quotes * len(samples)
+        for get, _, is_text in self._optional:
+            values = [*map(get, samples)]
+            expected += 2 * (len(values) - _count(values, msgspec.UNSET))
+            if is_text:
+                expected += 2 * (len(values) - _count(values, msgspec.UNSET) - _count(values, None))
+        return block.count(b'"') == expected
+
+    def _has_each_name_once(self, block: bytes, samples: list[Any]) -> bool:
+        """Where texts may hold quotes, too, names are counted: one that stands there more often may stand twice."""
+        expected = [len(samples)] * len(self._names)
+        for get, place, _ in self._optional:
+            expected[place] -= _count([*map(get, samples)], msgspec.UNSET)
+        return [block.count(name) for name in self._names] == expected
 
 
 def quick(sample: dict[str, Any]) -> Quick | None:
@@ -64,9 +82,14 @@ def quick(sample: dict[str, Any]) -> Quick | None:
         return None
 
 
-def _present(samples: list[Any], get: Callable[[Any], Any]) -> int:
-    values = [*map(get, samples)]
-    return len(values) - values.count(msgspec.UNSET)
+def _count(values: list[Any], item: Any) -> int:
+    return sum(map(is_, values, repeat(item)))
+
+
+def _is_text(prop: Property) -> bool:
+    """Whether its values stand in quotes."""
+    kind = prop["x-ovd"]["kind"]
+    return kind in ("text", "datetime") or (kind == "choice" and isinstance(prop["enum"][0], str))
 
 
 def _renamed(properties: dict[str, Property]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from ovd.schema import FieldError
 from ovd_saas.appcore.refusals import Refusal
 from ovd_saas.domain import applications as rules
-from ovd_saas.domain import service
+from ovd_saas.domain import outlook, service
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
 from ovd_saas.store.records import Application, Organisation
@@ -119,7 +119,7 @@ def _do(application: Application, action: str, by: str, now: datetime) -> None:
 def _next(application: Application, action: str) -> str:
     """What is next after a change of the status; an application that is not asleep falls asleep first."""
     if action == rules.ENABLE:
-        return "Wakes when somebody uses it."
+        return outlook.SLEEPS_ON
     if application.service != service.ASLEEP:
         return "Falls asleep now."
     return "Nothing: it is retired." if action == rules.RETIRE else "Nothing, until a person enables it."

@@ -12,7 +12,7 @@ from ovd.schema import FieldError
 from ovd_saas.appcore import applications, editions, loose_files
 from ovd_saas.appcore.refusals import Refusal
 from ovd_saas.domain import releases as states
-from ovd_saas.domain import status
+from ovd_saas.domain import outlook, status
 from ovd_saas.files import store as files
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
@@ -144,7 +144,7 @@ def take_over(*, application: Application, release: Release, by: str, now: datet
     if application.status == status.DRAFT:
         transitions.move(
             application.pk, "status", status.ENABLE, now=now, actor=by, cause=cause,
-            reason=f"Opened: release {release.number} is ready.", next_what="Wakes when somebody uses it.",
+            reason=f"Opened: release {release.number} is ready.", next_what=outlook.SLEEPS_ON,
         )  # fmt: skip
 
 

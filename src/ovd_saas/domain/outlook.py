@@ -54,7 +54,7 @@ def _sleeps_on(desired: Desired, observed: Observed, now: datetime) -> Next:
         return Next("Learns as soon as there is room; wakes when somebody uses it.", None)
     if observed.learns_next is not None:
         return observed.learns_next
-    return Next("Wakes when somebody uses it.", None)
+    return Next(SLEEPS_ON, None)
 
 
 def _wakes(desired: Desired, observed: Observed, now: datetime) -> Next:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from ovd_saas.domain import executions, learning_runs
+from ovd_saas.domain import executions, learning_runs, outlook, service
 from ovd_saas.domain import learning as region
 from ovd_saas.domain.executions import EXECUTION
 from ovd_saas.domain.health import HEALTH
@@ -184,7 +184,7 @@ def learning_run(
     if target is None:
         return None
     is_open = run.status in learning_runs.OPEN
-    if is_open and not _moved(run, application.learning, event, reason=reason, now=now, actor=actor):
+    if is_open and not _moved(run, application, event, reason=reason, now=now, actor=actor):
         transaction.set_rollback(True)
         return None
     values = {"status": target, "reason": reason, **values}
@@ -198,14 +198,19 @@ def learning_run(
     return target
 
 
-def _moved(run: LearningRun, state: str, event: str, *, reason: str, now: datetime, actor: str) -> bool:
-    """Whether the learning region, which is in this state, went along."""
-    moves = (move for move in _MOVES[event] if LEARNING_REGION.target(state, move))
-    first = next(moves, None)
-    cause = f"learning-run:{run.number}"
-    return first is not None and bool(
-        move(run.application_id, "learning", first, source=state, reason=reason, now=now, cause=cause, actor=actor)
-    )
+def _moved(run: LearningRun, application: Application, event: str, *, reason: str, now: datetime, actor: str) -> bool:
+    """Whether the learning region went along. Of one that is simply asleep then, nobody else says what is next."""
+    state = application.learning
+    first = next((move for move in _MOVES[event] if LEARNING_REGION.target(state, move)), None)
+    if first is None:
+        return False
+    is_at_rest = LEARNING_REGION.target(state, first) == region.RESTING and application.service == service.ASLEEP
+    also: dict[str, Any] = {"next_what": outlook.SLEEPS_ON, "next_at": None} if is_at_rest else {}
+    moved = move(
+        application.pk, "learning", first, source=state, reason=reason, now=now, actor=actor,
+        cause=f"learning-run:{run.number}", **also,
+    )  # fmt: skip
+    return moved is not None
 
 
 @transaction.atomic

@@ -17,6 +17,8 @@ from ovd_saas.domain.demand import (
 )
 from ovd_saas.domain.facts import Desired, Next, Observed
 
+SLEEPS_ON = "Wakes when somebody uses it."  # what is next for one that sleeps and has nothing to learn
+
 
 def next_event(desired: Desired, observed: Observed, *, now: datetime) -> Next:
     """What the platform will do next with this application if nobody decides otherwise."""

@@ -1,10 +1,12 @@
 """Living: with a real runner and real processes, an application wakes, swaps, sleeps, and survives losses."""
 
+import json
 import os
 import signal
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 from django.utils import timezone
 
 import makers
@@ -148,6 +150,19 @@ def awake(core: Core) -> Application:
     until(lambda: lives(core, application, "awake"))
     until(lambda: not core.living.tick())
     return application
+
+
+def test_that_it_will_sleep_later_makes_nobody_look_at_the_application_again(core: Core, database_url: str) -> None:
+    application = awake(core)
+    before = fresh(application).next_at
+    ended = {"status": "succeeded", "created_at": timezone.now(), "finished_at": timezone.now()}
+    Execution.objects.create(id=executions.new_id(), application=application, inputs={}, seed=1, caller="x", **ended)
+    with psycopg.connect(database_url, autocommit=True) as listening:
+        listening.execute("LISTEN ovd")
+        core.living.tick()
+        told = [json.loads(notice.payload)["about"] for notice in listening.notifies(timeout=0.2)]
+    assert told == ["outlook"]
+    assert before is not None and before < fresh(application).next_at
 
 
 def test_a_new_release_takes_over_in_the_moment_its_process_is_ready(core: Core) -> None:

@@ -1,5 +1,6 @@
 """The catalogue: what a request needs to know of an application, kept in memory until it changes. Floor 3."""
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ class Catalogue:
     def __init__(self, threads: Threads) -> None:
         self._threads = threads
         self._known: dict[tuple[str, str], tuple[Entry, float]] = {}
+        self._reading: dict[tuple[str, str, int], asyncio.Task[Entry | None]] = {}  # one for all who want to know
         self._generation = 0
 
     async def find(self, organisation: str, name: str) -> Entry | None:
@@ -39,12 +41,21 @@ class Catalogue:
         if known is not None and known[1] > time.monotonic():
             return known[0]
         generation = self._generation
-        entry = await self._threads.call(_read, organisation, name)
+        entry = await self._read(organisation, name)
         if entry is not None and generation == self._generation:
             if len(self._known) >= _MOST:
                 self._known.clear()
             self._known[organisation, name] = (entry, time.monotonic() + KNOWN_SECONDS)
         return entry
+
+    async def _read(self, organisation: str, name: str) -> Entry | None:
+        wanted = (organisation, name, self._generation)
+        reading = self._reading.get(wanted)
+        if reading is None:
+            reading = asyncio.ensure_future(self._threads.call(_read, organisation, name))
+            reading.add_done_callback(lambda _: self._reading.pop(wanted))
+            self._reading[wanted] = reading
+        return await asyncio.shield(reading)
 
     def forget(self, application_id: int | None = None) -> None:
         """One application; None: all."""

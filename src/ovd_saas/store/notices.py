@@ -1,7 +1,8 @@
 """Notices: tells whoever listens that something changed. Only makes things soon; nothing depends on it. Floor 1.
 
 One PostgreSQL channel, `ovd`; the payload is a small JSON object `{"about": …, …ids}`:
-application {id} · queue {application} · processes {application} · execution {id, application, status}
+application {id} · outlook {application}: only when what happens next · queue {application}
+· processes {application} · execution {id, application, status}
 · executions {application} · release {id, application} · access {} · runner {}
 · batch {application} · learning {application, run} · model {application} · trigger {application}
 · drift {application}

@@ -137,24 +137,26 @@ class Living:
         if event == service.FAIL and application.retry_at and application.retry_at > now:
             reason = application.reason  # what the failed start said
         cause = self._waker(application) if event == service.WAKE else ""
-        moved = transitions.move(
-            application.pk,
-            region,
-            event,
-            source=getattr(application, region),
-            reason=reason,
-            now=now,
-            cause=cause,
-            **also,
-        )
-        if moved == service.ASLEEP:
-            self._take_over(application, now)
+        with transaction.atomic():
+            moved = transitions.move(
+                application.pk,
+                region,
+                event,
+                source=getattr(application, region),
+                reason=reason,
+                now=now,
+                cause=cause,
+                **also,
+            )
+            if moved == service.ASLEEP:
+                self._take_over(application.pk, now)
         return moved is not None
 
-    @transaction.atomic
-    def _take_over(self, application: Application, now: datetime) -> None:
-        """Nobody is served: what is upcoming need not wait for a process."""
-        models.take_over(application=editions.locked(application.pk), now=now)
+    def _take_over(self, application_id: int, now: datetime) -> None:
+        """Nobody is served: what is upcoming need not wait for a process. In the transaction that says so, as nobody
+        would look at it again."""
+        application = editions.locked(application_id)
+        models.take_over(application=application, now=now)
         if application.upcoming is not None:
             releases.use(release=application.upcoming, by="appcore", now=now)
 
@@ -177,4 +179,4 @@ class Living:
         if (outlook.what, outlook.at) == (application.next_what, application.next_at):
             return
         Application.objects.filter(pk=application.pk).update(next_what=outlook.what, next_at=outlook.at)
-        notify("application", id=application.pk)
+        notify("outlook", application=application.pk)

@@ -48,7 +48,7 @@ async def _events(caller: access.Caller) -> AsyncIterator[str]:
 
 def told(notice: dict[str, Any]) -> dict[str, Any]:
     """A notice in the words of the pages: which application, execution, release or learning run it is about."""
-    about = notice["about"]
+    about = "application" if notice["about"] == "outlook" else notice["about"]
     event = {"about": about}
     if about in ("application", "execution", "release") and "id" in notice:
         event[about] = notice["id"]

@@ -11,8 +11,8 @@ from django.db import transaction
 from ovd.schema import FieldError
 from ovd_saas.appcore import applications, editions, loose_files
 from ovd_saas.appcore.refusals import Refusal
-from ovd_saas.domain import releases as states
 from ovd_saas.domain import outlook, status
+from ovd_saas.domain import releases as states
 from ovd_saas.files import store as files
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify

@@ -330,6 +330,8 @@ def test_rolling_back_to_a_number(owner: Client, flow: Application) -> None:
         ("3/promote", {"to": 1}, "to"),
         ("3/reject", {"why": "x"}, "why"),
         ("rollback", {"to": 0}, "to"),
+        ("rollback", {"to": True}, "to"),
+        ("rollback", {"to": "1"}, "to"),
         ("rollback", {"to": "one"}, "to"),
         ("rollback", {"to": 1.5}, "to"),
         ("rollback", {"number": 1}, "number"),

@@ -36,6 +36,14 @@ def test_a_method_that_an_address_does_not_take_is_a_problem(owner: Client) -> N
     assert "DELETE" in found["detail"]
 
 
+@pytest.mark.parametrize(("what", "allowed"), [("intake", "POST"), ("executions", "GET, POST")])
+def test_what_the_gateway_answers_is_named_among_the_methods(owner: Client, what: str, allowed: str) -> None:
+    response = owner.put(f"/api/v1/applications/acme/echo/{what}")
+    found = problem(response, 405, "method_not_allowed")
+    assert response["Allow"] == allowed
+    assert f"takes {allowed}, not PUT" in found["detail"]
+
+
 def test_nobody_signed_in_is_401_and_names_the_scheme(client: Client, db: None) -> None:
     response = client.get("/api/v1/me")
     problem(response, 401, "unauthorised")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ovd_saas.engines.base import Prepared, PrepareFailed
+from ovd_saas.engines.base import CallRefused, Prepared, PrepareFailed
 from runner.running import APPS, PUPPET, Runner, Talk, application, archive, is_alive, until
 
 SIX = """six==1.17.0 \\
@@ -139,6 +139,16 @@ def test_a_sample_that_fails_is_told_by_name(shared: Runner, tmp_path: Path) -> 
     assert failed.stage == "samples"
     assert "wrong" in failed.message
     assert any("Sample good passed" in line for line in shared.log)
+
+
+def test_a_release_that_no_answer_can_hold_is_told_and_not_waited_for(shared: Runner, tmp_path: Path) -> None:
+    endless = (
+        "from ovd import App, Context, integer\n\n\nclass Puppet(App):\n"
+        "    def execute(self, context: Context, x: int = integer(label='x' * (17 << 20))) -> int:\n"
+        "        return x\n"
+    )
+    with pytest.raises(CallRefused, match="a frame holds at most"):
+        shared.prepare(application(tmp_path, endless))
 
 
 def test_a_hostile_archive_is_refused_at_unpacking(shared: Runner, tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ def test_without_the_table_learn_an_application_only_executes() -> None:
         (HEAD + "[resources]\nmemory_mb = 3\n", 5, "resources.memory_mb", "the least is 16", ""),
         (HEAD + "[execute]\nconcurrency = true\n", 5, "execute.concurrency", "must be a whole number, not True", ""),
         (HEAD + "[execute]\ntimeout = nan\n", 5, "execute.timeout", "must be a number", ""),
+        (HEAD + "[execute]\ntimeout = inf\n", 5, "execute.timeout", "must be a number, not inf", ""),
+        (HEAD + "[learn]\nquiet = 1e300\n" + GATE, 5, "learn.quiet", "the most is 1e+08", ""),
         (HEAD + "[sleep]\nwake = 'frok'\n", 5, "sleep.wake", "must be one of spawn, fork", 'Did you mean "fork"?'),
         (HEAD + "tags = ['a', 1]\n", 4, "tags", "list of texts", ""),
         (HEAD + "resources = 3\n", 4, "resources", "Must be a table", "Write [resources]"),

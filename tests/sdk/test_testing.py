@@ -58,6 +58,12 @@ def test_a_good_folder_passes_and_describes_itself(tmp_path: Path) -> None:
             ("app.py", 8, "x"),
             "over the maximum",
         ),
+        (
+            'double: float = number(label="Double")',
+            'double: float = number(maximum=float("inf"))',
+            ("app.py", 5, "double"),
+            "has inf as a bound",
+        ),
         ("x: int =", "x: 'Nope' =", ("app.py", 8, "execute"), "A type cannot be understood"),
         (" -> Answer", "", ("app.py", 8, "return"), "does not say what it returns"),
         (" -> Answer", " -> object", ("app.py", 8, "result"), "cannot be sent"),

@@ -1,10 +1,13 @@
 """Rules of the manifest: one dataclass per table; each field carries what its value may be."""
 
 import dataclasses
+import math
 import re
 from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 
 from ovd.fields import KINDS, Field
+
+LONGEST = 100_000_000  # s, three years: no length of the manifest is more, so that moments stay within the calendar
 
 
 class Rule(NamedTuple):
@@ -37,7 +40,8 @@ class Rule(NamedTuple):
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+    is_real = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    return is_real and not isinstance(value, bool)
 
 
 _FITS: Dict[str, Callable[[Any], bool]] = {
@@ -84,7 +88,7 @@ class Execute:
 
 @dataclasses.dataclass(frozen=True)
 class Sleep:
-    after: float = _rule(300, "number", 0)  # s of quiet time
+    after: float = _rule(300, "number", 0, LONGEST)  # s of quiet time
     wake: str = _rule("spawn", "text", choices=("spawn", "fork"))
     preload: Tuple[str, ...] = _rule((), "texts")  # modules a template process imports
     keep_awake: str = _rule("", "text")
@@ -117,10 +121,10 @@ class Learn:
     schedule: str = _rule("", "text", pattern=_CRON + "|", said='five fields of cron, such as "0 3 * * *"')
     time_zone: str = _rule("UTC", "text")
     min_samples: int = _rule(1, "integer", 0)  # new samples that make learning due; 0: data alone makes nothing due
-    quiet: float = _rule(0, "number", 0)  # s without a new batch before learning starts
-    max_wait: float = _rule(0, "number", 0)  # s after which quiet is waited for no more; 0 = no bound
-    at_most_every: float = _rule(0, "number", 0)  # s between the beginnings of two learning runs
-    timeout: float = _rule(3600, "number", 1)  # s, of one attempt
+    quiet: float = _rule(0, "number", 0, LONGEST)  # s without a new batch before learning starts
+    max_wait: float = _rule(0, "number", 0, LONGEST)  # s after which quiet is waited for no more; 0 = no bound
+    at_most_every: float = _rule(0, "number", 0, LONGEST)  # s between the beginnings of two learning runs
+    timeout: float = _rule(3600, "number", 1, LONGEST)  # s, of one attempt
     retries: int = _rule(0, "integer", 0, 100)  # how often a failed run is tried again, with growing pauses
     yield_within: float = _rule(5, "number", 0, 600)  # s to save a checkpoint in when a user came
     memory_mb: int = _rule(0, "integer", 0)  # 0 = as [resources]; likewise the next two
@@ -129,7 +133,7 @@ class Learn:
     holdout: str = _rule("last", "text", choices=("last", "hash"))
     holdout_fraction: float = _rule(0.2, "number", 0.01, 0.9)
     time: str = _rule("", "text")  # the datetime field by which the last part is the latest; empty: as they arrived
-    same_within: float = _rule(86_400, "number", 0)  # s in which the same bytes again are the same batch
+    same_within: float = _rule(86_400, "number", 0, LONGEST)  # s in which the same bytes again are the same batch
     from_executions: bool = _rule(False, "flag")  # succeeded executions with consent become samples
     label: str = _rule("label", "text")  # the field of a sample that feedback fills
     sample: Tuple[Field, ...] = ()  # what one sample holds; empty: any JSON object
@@ -145,7 +149,7 @@ class Gate:
     max_size_mb: float = _rule(0, "number", 0)  # of the model; 0 = no limit
     max_seconds: float = _rule(0, "number", 0)  # of one execution (median of the samples); 0 = no limit
     approve: str = _rule("auto", "text", choices=("auto", "manual"))
-    bake: float = _rule(0, "number", 0)  # s for which a promoted version is watched; 0 = not at all
+    bake: float = _rule(0, "number", 0, LONGEST)  # s for which a promoted version is watched; 0 = not at all
     bake_error_rate: float = _rule(0.2, "number", 0, 1)  # share of failed executions above which it is rolled back
     bake_executions: int = _rule(5, "integer", 1)  # fewer tell nothing
     bake_feedback: int = _rule(20, "integer", 2)  # labels needed to compare it with the version before
@@ -162,7 +166,7 @@ class Drift:
     js: float = _rule(0.1, "number", 0, 1)
     missing: float = _rule(0.1, "number", 0, 1)  # increase of the share of missing values
     learn: bool = _rule(False, "flag")  # drift makes learning due
-    cooldown: float = _rule(86_400, "number", 0)  # s between two learning runs that drift made due
+    cooldown: float = _rule(86_400, "number", 0, LONGEST)  # s between two learning runs that drift made due
 
 
 @dataclasses.dataclass(frozen=True)

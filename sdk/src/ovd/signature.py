@@ -3,6 +3,7 @@
 import ast
 import collections.abc
 import inspect
+import math
 import typing
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Type
@@ -133,6 +134,11 @@ class _Reading:
         from ovd.schema import property_of
 
         bounds = ((field.minimum, field.maximum), (field.minimum_length, field.maximum_length))
+        for bound in (field.minimum, field.maximum, field.step):
+            if isinstance(bound, float) and not math.isfinite(bound):
+                message = f'{side} "{field.name}" has {bound} as a bound, which is no number.'
+                self.complain(where, field.name, message, "Leave it out: without it there is no bound.")
+                return None
         for least, most in bounds:
             if least is not None and most is not None and least > most:
                 message = f'{side} "{field.name}": the minimum {least} is over the maximum {most}.'

@@ -31,6 +31,7 @@ log = structlog.get_logger()
 LONGEST_PATH = 200  # characters of an address that are said back
 BELOW = "/api/"  # addresses whose errors are all problems
 _LATER = re.compile(r"/executions/[^/]+/replay$|/replays/[^/]+$")
+_GATEWAYS = re.compile(r"/api/v1/applications/[a-z0-9-]+/[a-z0-9-]+/(?:executions|intake)")  # it answers their POST
 
 
 class Invalid(Refusal):
@@ -66,10 +67,18 @@ def of_refusal(refusal: Refusal) -> HttpResponse:
 
 @csrf_exempt
 def nothing_there(request: HttpRequest) -> HttpResponse:
-    """404 of an address that this API does not have."""
+    """404 of an address that this API does not have; 405 of one that only the gateway answers."""
+    if _GATEWAYS.fullmatch(request.path_info):
+        return _not_allowed(request, "POST")
     if _LATER.search(request.path):
         return answer(404, "not_offered", f"{_shown(request)}: replay is not offered by this platform yet.")
     return answer(404, "not_found", f"There is nothing at {_shown(request)}. All addresses are on /api/v1/docs.")
+
+
+def _not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
+    problem = answer(405, "method_not_allowed", f"{_shown(request)} takes {allowed}, not {request.method}.")
+    problem["Allow"] = allowed
+    return problem
 
 
 def _shown(request: HttpRequest) -> str:
@@ -128,10 +137,10 @@ def _shaped(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
     if status < 400 or is_ours or not request.path_info.startswith(BELOW):
         return response
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = response.headers.get("Allow", "")
-        problem = answer(405, "method_not_allowed", f"{_shown(request)} takes {allowed}, not {request.method}.")
-        problem["Allow"] = allowed
-        return problem
+        allowed = {method.strip() for method in response.headers.get("Allow", "").split(",")} - {""}
+        if _GATEWAYS.fullmatch(request.path_info):
+            allowed.add("POST")
+        return _not_allowed(request, ", ".join(sorted(allowed)))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _apology(request, None)
     phrase = HTTPStatus(status).phrase

@@ -204,10 +204,9 @@ class Agent:
             prepared = await self._preparations.prepare(
                 release, archive, lambda text: connection.send({"type": "log", "call": call, "text": text})
             )
-        except Exception as error:
-            self._fail(connection, call, error)
-        else:
             connection.send({"type": "prepared", "call": call} | prepared.as_header())
+        except Exception as error:  # also of a schema that no header can hold
+            self._fail(connection, call, error)
         finally:
             beating.cancel()
 

@@ -135,8 +135,9 @@ class Why(Body):
 
 class Rollback(Why):
     to: int | None = Field(
-        None, ge=1, description="Number of a version that was live; else the one that was live before the present one."
-    )
+        None, ge=1, strict=True,
+        description="Number of a version that was live; else the one that was live before the present one.",
+    )  # fmt: skip
 
 
 def describe(model: ModelVersion) -> dict[str, Any]:

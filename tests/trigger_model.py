@@ -109,6 +109,8 @@ class Model:
                 behind for behind, one in enumerate(reversed(self.deliveries)) if not one.is_down
             )
         is_scheduled = bool(self.period) and self.now // self.period > self.scheduled_until // self.period
+        if is_scheduled and all(one.is_down for one in self.deliveries):
+            is_scheduled, self.scheduled_until = False, self.now
         if is_data or is_scheduled or self.is_noticed:
             self.scheduled_until = self.now
             self._make()

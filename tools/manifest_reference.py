@@ -54,7 +54,7 @@ MEANINGS = {
     "network.hosts": "Hosts that it means to reach; said for people, not enforced",
     "learn.on_wake": "When a user comes while it learns: both at once, learning gives way, or the user waits",
     "learn.data": "`all`: learn from everything each time. `new`: from what the parent has not learned",
-    "learn.schedule": "Cron: learning is due at these moments, also when nothing is new",
+    "learn.schedule": 'Cron: learning is due at these moments; with `data = "new"`, if anything is',
     "learn.time_zone": "Of `schedule`, an IANA name",
     "learn.min_samples": "New samples that make learning due; 0: data alone makes nothing due",
     "learn.quiet": "s without a new batch before learning begins",

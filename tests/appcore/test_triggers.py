@@ -329,6 +329,21 @@ def test_a_time_that_passes_while_a_run_is_open_is_kept_until_it_ends() -> None:
     assert [run.trigger for run in stage.runs] == ["manual", "schedule"]
 
 
+def test_a_schedule_makes_no_run_of_nothing_new() -> None:
+    stage = Stage(min_samples=100, schedule="0 * * * *", data="new")
+    stage.pass_time(2 * 3600)
+    assert stage.runs == []
+    stage.batch()
+    stage.pass_time(1800)
+    assert stage.runs == []  # the moments that passed before it came are not made up for
+    stage.pass_time(1800)
+    assert len(stage.runs) == 1
+    stage.learn()
+    stage.pass_time(3 * 3600)
+    assert len(stage.runs) == 1
+    assert stage.evaluations("schedule")[-2].decision == "skipped"
+
+
 def test_a_changed_schedule_counts_from_when_it_was_seen() -> None:
     stage = Stage(schedule="0 13 * * *")
     stage.settle()

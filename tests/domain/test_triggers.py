@@ -199,6 +199,20 @@ def test_what_was_missed_while_down_makes_one_run_that_says_so() -> None:
     assert "makes up for 2026-02-26 12:10:00 UTC" in due.reason
 
 
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [("new", "nothing has arrived that no run has taken"), ("all", "there are no samples to learn from")],
+)
+def test_a_moment_with_nothing_to_learn_from_is_skipped_and_not_made_up_for(data: str, why: str) -> None:
+    hourly = rule(schedule="0 * * * *", min_samples=9, data=data)
+    seen = facts(scheduled_until=ago(60), can_learn=False)
+    found = look(hourly, seen)["schedule"]
+    assert found.decision == SKIPPED and found.is_used_up and why in found.reason
+    assert found.again_at == ago(-3600)
+    outlook = triggers.next_of(hourly, seen, [found])
+    assert outlook is not None and outlook.at == ago(-3600)
+
+
 @pytest.mark.parametrize("schedule", ["61 * * * *", "* * * *", "0 0 30 2 *"])
 def test_a_schedule_that_is_none_is_said_and_hurts_nothing(schedule: str) -> None:
     found = look(rule(schedule=schedule), facts(news=news(1), scheduled_until=ago(60)))

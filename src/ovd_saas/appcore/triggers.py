@@ -125,6 +125,8 @@ def _look(application: Application, now: datetime) -> LearningRun | None:
     seen = queries.seen(application, lookout, rule)
     verdicts = triggers.look(rule, seen.facts, now=now)
     run = _submit(application, verdicts, now)
+    if any(verdict.is_used_up for verdict in verdicts):
+        _schedule_until(application, now)
     _record_new(application, lookout, verdicts, run, now)
     _look_up_to(lookout, application, rule, seen, verdicts)
     if _values(lookout) != before:
@@ -212,7 +214,7 @@ def _look_up_to(
     lookout.batch, lookout.drift = seen.batch, seen.drift
     if triggers.DATA in due and seen.facts.news is not None:
         lookout.used = seen.facts.news.last
-    lookout.look_at = min((verdict.again_at for verdict in waits if verdict.again_at is not None), default=None)
+    lookout.look_at = min((verdict.again_at for verdict in verdicts if verdict.again_at is not None), default=None)
     blocked = any(verdict.again_at is None for verdict in waits)
     lookout.is_held = bool(due) or seen.facts.open_run is not None or blocked
     outlook = triggers.next_of(rule, seen.facts, verdicts)

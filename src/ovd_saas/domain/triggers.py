@@ -42,6 +42,7 @@ class Rule:
     at_most_every: float  # between the beginnings of two runs
     drift_learns: bool
     cooldown: float  # between two runs that drift made due
+    only_new: bool = False  # it learns only from what the live version has not learned
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Facts:
     last_run: int | None = None  # number of the newest run
     last_run_at: datetime | None = None  # when it was made due
     open_run: int | None = None  # number of the one that is open
+    can_learn: bool = True  # there are samples that a run by the schedule would learn from
     unsettled: frozenset[str] = frozenset()  # kinds whose last evaluation was not due, and about something
 
 
@@ -99,6 +101,7 @@ class Verdict:
     reason: str  # a sentence
     cause: str  # what was looked at; empty: there is nothing any more
     again_at: datetime | None = None  # None with `waits`: as soon as what is in its way has ended
+    is_used_up: bool = False  # it was skipped, and will not be made up for
 
 
 def rule_of(manifest: Mapping[str, Any]) -> Rule | None:
@@ -117,6 +120,7 @@ def rule_of(manifest: Mapping[str, Any]) -> Rule | None:
         at_most_every=float(learn.get("at_most_every", usual.at_most_every)),
         drift_learns=bool((drift or {}).get("learn", usual_drift.learn)),
         cooldown=float((drift or {}).get("cooldown", usual_drift.cooldown)),
+        only_new=learn.get("data", usual.data) == "new",
     )
 
 
@@ -132,7 +136,7 @@ def next_of(rule: Rule, facts: Facts, verdicts: Iterable[Verdict]) -> Next | Non
     verdicts = tuple(verdicts)
     if facts.open_run is not None or any(verdict.decision == DUE for verdict in verdicts):
         return None
-    moments = [verdict.again_at for verdict in verdicts if verdict.decision == WAITS and verdict.again_at is not None]
+    moments = [verdict.again_at for verdict in verdicts if verdict.again_at is not None]
     at = min(moments, default=None)
     missing = rule.min_samples - (facts.news.samples if facts.news else 0)
     if rule.min_samples == 0 or missing <= 0:
@@ -181,6 +185,10 @@ def _schedule(rule: Rule, facts: Facts, now: datetime) -> Verdict | None:
     held = _held(SCHEDULE, rule, facts, cause, now)
     if held is not None:
         return held
+    if not facts.can_learn:
+        what = "nothing has arrived that no run has taken" if rule.only_new else "there are no samples to learn from"
+        reason = f"Skipped: the schedule {cron} says {_shown(passed.last, rule, now)}, but {what}."
+        return Verdict(SCHEDULE, SKIPPED, reason, cause, schedule.after(now), is_used_up=True)
     earlier = f" It also makes up for {_shown(passed.first, rule, now)} and what followed." if passed.is_more else ""
     return Verdict(SCHEDULE, DUE, f"Due: the schedule {cron} says {_shown(passed.last, rule, now)}.{earlier}", cause)
 

@@ -123,7 +123,7 @@ def earliest() -> datetime | None:
 
 
 def seen(application: Application, lookout: Lookout, rule: Rule) -> Seen:
-    """What is so, read in two to four queries. The application's row is locked by the caller."""
+    """What is so, read in two to five queries. The application's row is locked by the caller."""
     last_run, last_run_at, open_run, covered, newest, drift = _runs(application.pk)
     drifting = _drifting(application, drift) if drift is not None else None
     facts = Facts(
@@ -136,6 +136,7 @@ def seen(application: Application, lookout: Lookout, rule: Rule) -> Seen:
         last_run=last_run,
         last_run_at=last_run_at,
         open_run=open_run,
+        can_learn=not rule.schedule or _can_learn(application.pk, rule),
         unsettled=frozenset(
             kind for kind, said in lookout.said.items() if said["decision"] != triggers.DUE and said["cause"]
         ),
@@ -174,6 +175,11 @@ def _news(application_id: int, covered: int, *, is_counted: bool) -> News | None
         found["number__min"], found["number__max"], found["samples__sum"],
         found["created_at__min"], found["created_at__max"],
     )  # fmt: skip
+
+
+def _can_learn(application_id: int, rule: Rule) -> bool:
+    rows = Batch.objects.filter(application=application_id, taken_down_at=None)
+    return (rows.filter(step=None) if rule.only_new else rows).exists()
 
 
 def _drifting(application: Application, measure: int) -> Drifting | None:

@@ -42,10 +42,10 @@ class Check:
         self._sample = sample
         self._place = place
         self._files = files or {}
-        self._is_rewritten = any(
-            prop["x-ovd"]["kind"] in ("image", "file") for prop in sample.get("properties", {}).values()
-        )
-        self._quick = None if self._is_rewritten else intake_types.quick(sample)
+        properties = sample.get("properties", {})
+        self._file_fields = {name for name in properties if properties[name]["x-ovd"]["kind"] in ("image", "file")}
+        self._is_rewritten = bool(self._file_fields)
+        self._quick = [] if self._is_rewritten else intake_types.quick(sample)
         self.samples = 0
         self.faults = Faults()
         self.digests: set[str] = set()  # of the files that good samples name
@@ -55,10 +55,12 @@ class Check:
         """What of these lines is to be kept; each ends with a line feed. Blank lines are left out."""
         lines = block.split(b"\n")
         lines.pop()
-        if self._quick is not None and self._quick.accepts(block, lines):
-            self.next += len(lines)
-            self.samples += len(lines)
-            return block
+        for quick in self._quick:
+            if quick.accepts(block, lines):
+                self._quick.sort(key=lambda one: one is not quick)  # the next block is probably like this one
+                self.next += len(lines)
+                self.samples += len(lines)
+                return block
         return b"".join([*map(self.line, lines)])
 
     def line(self, line: bytes) -> bytes:
@@ -82,7 +84,8 @@ class Check:
         self.samples += 1
         if line is not None and not self._is_rewritten:
             return line + b"\n"
-        self.digests.update(item["digest"] for item in sample.values() if isinstance(item, dict) and "digest" in item)
+        if self._is_rewritten:  # else what looks like a file is what somebody wrote, and names nothing of ours
+            self.digests.update(item["digest"] for name, item in sample.items() if name in self._file_fields and item)
         return written(sample)
 
     def _bounded(self, value: Any) -> Any:

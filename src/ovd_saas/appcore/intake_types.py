@@ -6,7 +6,7 @@ tell for sure, is left to the slow check (`intake_check`). tests/appcore/test_in
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from itertools import repeat
 from operator import attrgetter, is_
 from typing import Annotated, Any, Literal
@@ -27,10 +27,11 @@ class Unknown(Exception):
 
 
 class Quick:
-    """The quick check of one schema."""
+    """The quick check of one schema, whose moments are all written with a time, or all as a date alone."""
 
-    def __init__(self, properties: dict[str, Property]) -> None:
-        fields = [_field(place, name, prop) for place, (name, prop) in enumerate(properties.items())]
+    def __init__(self, properties: dict[str, Property], moment: type[date] = datetime) -> None:
+        kinds = {**_KINDS, "datetime": lambda prop: moment}
+        fields = [_field(place, name, prop, kinds) for place, (name, prop) in enumerate(properties.items())]
         kind = msgspec.defstruct("Sample", fields, forbid_unknown_fields=True, gc=False, kw_only=True,
                                  rename=_renamed(properties))  # fmt: skip
         self._decode = msgspec.json.Decoder(kind).decode
@@ -73,13 +74,16 @@ class Quick:
         return [block.count(name) for name in self._names] == expected
 
 
-def quick(sample: dict[str, Any]) -> Quick | None:
-    """The quick check of a schema; None when there is none: it has no fields, or kinds that need a closer look."""
+def quick(sample: dict[str, Any]) -> list[Quick]:
+    """The quick checks of a schema; none when it has no fields, or kinds that need a closer look."""
     properties: dict[str, Property] = sample["properties"]
+    has_moments = any(prop["x-ovd"]["kind"] == "datetime" for prop in properties.values())
     try:
-        return Quick(properties) if properties else None
+        return [
+            Quick(properties, moment) for moment in ((datetime, date) if has_moments else (datetime,)) if properties
+        ]
     except (Unknown, TypeError, ValueError, re.error):
-        return None
+        return []
 
 
 def _count(values: list[Any], item: Any) -> int:
@@ -97,10 +101,10 @@ def _renamed(properties: dict[str, Property]) -> dict[str, str]:
     return {f"f{place}": name for place, name in enumerate(properties)}
 
 
-def _field(place: int, name: str, prop: Property) -> Any:
+def _field(place: int, name: str, prop: Property, kinds: dict[str, Callable[[Property], Any]]) -> Any:
     if any(character in '"\\' or character < " " for character in name):
         raise Unknown(name)
-    kind = _KINDS.get(prop["x-ovd"]["kind"])
+    kind = kinds.get(prop["x-ovd"]["kind"])
     if kind is None:
         raise Unknown(name)
     if prop["x-ovd"].get("optional"):
@@ -149,10 +153,6 @@ def _choice(prop: Property) -> Any:
     return Literal[choices]
 
 
-def _datetime(prop: Property) -> Any:
-    return datetime
-
-
 def _series(prop: Property) -> Any:
     """The short form: a list of numbers, null for a gap."""
     if prop["x-ovd"].get("timed"):
@@ -168,6 +168,5 @@ _KINDS: dict[str, Callable[[Property], Any]] = {
     "boolean": _boolean,
     "text": _text,
     "choice": _choice,
-    "datetime": _datetime,
     "series": _series,
 }

@@ -257,6 +257,14 @@ def test_without_a_declared_schema_any_object_is_a_sample(stage: Stage) -> None:
     assert rows == [{"a": 1, "b": "x"}, {"a": True, "b": None}]
 
 
+@pytest.mark.parametrize("digest", ["sha256:" + "0" * 64, {"x": 1}, None])
+def test_what_only_looks_like_a_file_gives_nobody_the_bytes_of_others(stage: Stage, digest: Any) -> None:
+    makers.learning_application(fields=())
+    sample = {"a": {"name": "x", "media_type": "a/b", "size": 1, "digest": digest}}
+    assert send(stage, json.dumps([sample]).encode(), "application/json").status_code == 201
+    assert Batch.objects.get().files == []
+
+
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/octet-stream", "application/xml"])
 def test_an_unknown_kind_is_told_what_is_taken(stage: Stage, flow: Application, kind: str) -> None:
     answer = send(stage, GOOD, kind)

@@ -85,7 +85,9 @@ class Check:
         if line is not None and not self._is_rewritten:
             return line + b"\n"
         if self._is_rewritten:  # else what looks like a file is what somebody wrote, and names nothing of ours
-            self.digests.update(item["digest"] for name, item in sample.items() if name in self._file_fields and item)
+            if self._is_rewritten:  # else what looks like a file is what somebody wrote
+            files = (sample.get(name) for name in self._file_fields)
+            self.digests.update(file["digest"] for file in files if file is not None)
         return written(sample)
 
     def _bounded(self, value: Any) -> Any:

@@ -254,7 +254,7 @@ def test_a_holder_of_an_old_lease_writes_nothing(stage: Stage) -> None:
     assert late is None and not ModelVersion.objects.exists()
     assert not learning_runs.fail(begun, code="x", message="late", now=timezone.now())
     assert learning_runs.keep_lease(begun, now=timezone.now()) is None
-    assert learning_runs.keep_lease(newer, now=timezone.now()) == ("running", "learning")
+    assert learning_runs.keep_lease(newer, now=timezone.now()) == ("running", "learning", "enabled")
 
 
 def test_a_runner_that_is_killed_costs_no_attempt(stage: Stage) -> None:

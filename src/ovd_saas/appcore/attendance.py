@@ -12,18 +12,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import Error as DatabaseError
 from django.db import transaction
 from django.utils import timezone
 
-from ovd_saas.appcore import learning_process, learning_runs, models, snapshots
+from ovd_saas.appcore import learning_process, learning_runs, loose_files, models, snapshots
 from ovd_saas.appcore.dispatch_rows import hardware
-from ovd_saas.appcore.dispatch_run import printable
 from ovd_saas.appcore.learning_process import SLACK_SECONDS, Failed, LearningProcess, Lost, Over
-from ovd_saas.appcore.task_line import Event
-from ovd_saas.domain import gate, learning
+from ovd_saas.appcore.task_events import Event
+from ovd_saas.domain import gate, learning, status
 from ovd_saas.domain import learning_runs as states
 from ovd_saas.domain import processes as processing
 from ovd_saas.engines.base import Engine
+from ovd_saas.files import Stored
 from ovd_saas.store.notices import notify
 from ovd_saas.store.records import (
     Application,
@@ -39,6 +40,8 @@ from ovd_saas.store.records import (
 RENEW_SECONDS = 3.0
 TELL_SECONDS = 0.25  # what is told within this time is one transaction
 LONGEST_LOG = 256 << 10  # characters
+MOST_ROWS = 100_000  # of what one run tells, that are kept
+KEPT = ("started", "progress", "metric", "log", "checkpoint")
 
 
 @dataclass
@@ -61,6 +64,7 @@ class Attendance:
         self._poked = threading.Event()
         self._process: LearningProcess | None = None
         self._renewed = time.monotonic()
+        self._rows: int | None = None  # of what the run told, when that is known
         self._yield_until: float | None = None  # time.monotonic() when a process that was asked to give way is stopped
 
     @property
@@ -105,6 +109,9 @@ class Attendance:
                 self._run, code=failed.code, message=str(failed), traceback=failed.traceback, now=timezone.now(),
                 may_retry=failed.code != snapshots.NothingToLearn.code,
             )  # fmt: skip
+        except (Over, DatabaseError):
+            self._leave()  # where nobody needs it any more, the loop stops it
+            raise
         finally:
             self._part()
         self._refresh()
@@ -167,7 +174,7 @@ class Attendance:
                     return
             saved = [event for event in told.events if event.kind == "checkpoint"]
             if saved:  # of several the last one counts; the process keeps no older ones
-                self._note(told, checkpoint=process.fetch(saved[-1].body["file"]).digest)
+                self._note(told, checkpoint=self._fetch(process, saved[-1].body["file"]).digest)
             is_first = any(event.seq == 1 for event in told.events)
             if told.events and (is_first or time.monotonic() - told.since >= TELL_SECONDS):
                 self._note(told)
@@ -185,21 +192,31 @@ class Attendance:
             self._note(told)
             raise learning_process.failed(event)
         if event.kind == "yielded":
-            file = event.body.get("file")
-            self._note(told, checkpoint=process.fetch(file).digest if file else None)
+            file = event.body["file"]
+            self._note(told, checkpoint=self._fetch(process, file).digest if file else None)
+            if self._region() != learning.YIELDING:
+                raise Failed("output", "It gave way although nobody had asked it to.")
             self._pause("It saved a checkpoint and gave way." if file else "It gave way.")
             return
-        stored = process.fetch(event.body["file"])
-        seconds = event.body.get("seconds")
+        if event.body["file"] is None:
+            raise Failed("output", "It ended without a model.")
+        stored = self._fetch(process, event.body["file"])
         with transaction.atomic():
             Application.objects.select_for_update().get(pk=self._run.application_id)  # always before its run
             self._note(told)
             kept = learning_runs.keep_candidate(
-                self._run, stored=stored, metrics=dict(event.body.get("metrics") or {}),
-                seconds=float(seconds) if seconds is not None else None, now=timezone.now(),
+                self._run, stored=stored, metrics=event.body["metrics"], seconds=event.body["seconds"],
+                now=timezone.now(),
             )  # fmt: skip
             if kept is None:
                 raise Over
+
+    def _fetch(self, process: LearningProcess, file: str) -> Stored:
+        assert self._run.release is not None
+        return process.fetch(file, limit_mb=learning_process.limits(self._run.release)["disk_mb"])
+
+    def _region(self) -> str:
+        return str(Application.objects.values_list("learning", flat=True).get(pk=self._run.application_id))
 
     def _pause(self, reason: str) -> None:
         if not learning_runs.pause(self._run, reason=reason, now=timezone.now()):
@@ -256,8 +273,7 @@ class Attendance:
             self._process = None
 
     def _tell_judging(self, body: Mapping[str, Any], name: str) -> None:
-        progress = _progress(body)
-        self._write(progress={**progress, "message": f"{name}: {progress['message'] or 'evaluating'}"})
+        self._write(progress={**body, "message": f"{name}: {body['message'] or 'evaluating'}"})
         notify("learning", application=self._run.application_id, run=self._run.pk)
 
     def _settle(self, application: Application, candidate: ModelVersion, verdict: gate.Verdict) -> None:
@@ -294,13 +310,17 @@ class Attendance:
 
     def _part(self) -> None:
         """When the platform stops, the process learns on; else it has done its work."""
-        process, self._process = self._process, None
-        if process is None:
-            return
         if self._stopping.is_set():
-            process.line.close()
-        else:
+            self._leave()
+        elif self._process is not None:
+            process, self._process = self._process, None
             process.end()
+
+    def _leave(self) -> None:
+        """The process learns on, and whoever attends next hears what it tells meanwhile."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.line.close()
 
     def _look(self) -> None:
         """Keep the lease, and obey. Raises Over."""
@@ -311,9 +331,11 @@ class Attendance:
         self._poked.clear()
         self._renewed = time.monotonic()
         wanted = learning_runs.keep_lease(self._run, now=timezone.now())
-        if wanted is None or wanted[0] != self._run.status:
+        if wanted is None or wanted.run != self._run.status:
             raise Over
-        if wanted[1] == learning.YIELDING and self._yield_until is None and self._process is not None:
+        if wanted.run == states.EVALUATING and wanted.application != status.ENABLED:
+            raise Over  # it is judged when somebody enables its application
+        if wanted.region == learning.YIELDING and self._yield_until is None and self._process is not None:
             assert self._run.release is not None
             within = float(self._run.release.manifest["learn"].get("yield_within", 5))
             self._yield_until = time.monotonic() + within
@@ -327,22 +349,38 @@ class Attendance:
         events, told.events, told.since = told.events, [], 0.0
         if not events:
             return
+        now = timezone.now()
         values: dict[str, Any] = {"followed": events[-1].seq}
         if checkpoint is not None:
             values["checkpoint"] = checkpoint
-        text = "".join(printable(event.body.get("text", "")) for event in events if event.kind == "log")
-        if text and len(self._run.log) < LONGEST_LOG:
-            self._run.log = values["log"] = (self._run.log + text)[:LONGEST_LOG]
+            loose_files.let_go([self._run.checkpoint] if self._run.checkpoint else [], now=now)
+        is_logged = len(self._run.log) < LONGEST_LOG
+        text = "".join(event.body["text"] for event in events if event.kind == "log")
+        if text and is_logged:
+            values["log"] = (self._run.log + text)[:LONGEST_LOG]
         last_progress = next((event for event in reversed(events) if event.kind == "progress"), None)
         if last_progress is not None:
-            values["progress"] = _progress(last_progress.body)
+            values["progress"] = last_progress.body
         self._write(**values)
-        now = timezone.now()
+        for name in values.keys() & {"log", "checkpoint"}:
+            setattr(self._run, name, values[name])
         kept = [
-            event for event in events if event.kind in _BODIES and (event.kind != "progress" or event is last_progress)
+            event
+            for event in events
+            if event.kind in KEPT
+            and (event.kind != "progress" or event is last_progress)
+            and (event.kind != "log" or is_logged)
         ]
-        LearningEvent.objects.bulk_create(_row(self._run, event, now) for event in kept)
+        self._keep(kept, now)
         notify("learning", application=self._run.application_id, run=self._run.pk)
+
+    def _keep(self, events: list[Event], now: datetime) -> None:
+        """As rows, of the first MOST_ROWS."""
+        if self._rows is None:
+            self._rows = LearningEvent.objects.filter(run=self._run).count()
+        events = events[: max(0, MOST_ROWS - self._rows)]
+        LearningEvent.objects.bulk_create(_row(self._run, event, now) for event in events)
+        self._rows += len(events)
 
     def _write(self, **values: Any) -> None:
         """Columns of the run, while the lease is ours. Raises Over."""
@@ -360,30 +398,6 @@ class Attendance:
         self._run = fresh
 
 
-def _progress(body: Mapping[str, Any]) -> dict[str, Any]:
-    fraction = body.get("fraction")
-    known = min(max(float(fraction), 0.0), 1.0) if isinstance(fraction, (int, float)) else None
-    return {"fraction": known, "message": printable(body.get("message") or "")}
-
-
-def _log(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"stream": printable(body.get("stream", "stdout")), "text": printable(body.get("text", ""))}
-
-
-def _metric(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": printable(body.get("name", "")), "value": body.get("value"), "step": body.get("step")}
-
-
-def _checkpoint(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"size": body.get("size")}
-
-
-def _started(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {}
-
-
-_BODIES = {"started": _started, "progress": _progress, "log": _log, "metric": _metric, "checkpoint": _checkpoint}
-
-
 def _row(run: LearningRun, event: Event, now: datetime) -> LearningEvent:
-    return LearningEvent(run=run, kind=event.kind, body=_BODIES[event.kind](event.body), at=now)
+    body = {"size": event.body["size"]} if event.kind == "checkpoint" else event.body
+    return LearningEvent(run=run, kind=event.kind, body=body, at=now)

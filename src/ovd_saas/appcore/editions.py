@@ -1,7 +1,7 @@
 """Editions: a release and a model version that are served together. Floor 2: may use store, domain."""
 
-from ovd_saas.domain import learning_runs, processes, service
-from ovd_saas.store.records import Application, LearningRun, Process
+from ovd_saas.domain import processes, service
+from ovd_saas.store.records import Application, Process
 
 RELATED = ("organisation", "release", "upcoming__created_by", "model", "upcoming_model")
 
@@ -9,11 +9,8 @@ RELATED = ("organisation", "release", "upcoming__created_by", "model", "upcoming
 def locked(application_id: int) -> Application:
     """The application, with all that an edition consists of, locked until the transaction ends.
 
-    The runs that may end with it are locked first, because whoever moves a run on does it in this order, too.
+    Its runs and batches are locked after it, never before, by whoever moves them on.
     """
-    judged = (learning_runs.EVALUATING, learning_runs.AWAITING)
-    runs = LearningRun.objects.filter(application_id=application_id, status__in=judged).order_by("pk")
-    list(runs.select_for_update().values_list("pk", flat=True))
     Application.objects.select_for_update().values_list("pk").get(pk=application_id)
     # read by a query of its own: rows joined by one that had to wait are those of before the wait
     return Application.objects.select_related(*RELATED).get(pk=application_id)

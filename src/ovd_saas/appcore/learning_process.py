@@ -10,10 +10,10 @@ import orjson
 import structlog
 from django.utils import timezone
 
-from ovd_saas.appcore import processes
-from ovd_saas.appcore.dispatch_run import printable
+from ovd_saas.appcore import loose_files, processes, snapshots, task_events
 from ovd_saas.appcore.snapshots import Line
-from ovd_saas.appcore.task_line import Event, LineLost, TaskLine
+from ovd_saas.appcore.task_events import Event
+from ovd_saas.appcore.task_line import LineLost, TaskLine
 from ovd_saas.domain import gate
 from ovd_saas.domain import processes as processing
 from ovd_saas.engines import base
@@ -25,6 +25,8 @@ from ovd_saas.store.records import Application, LearningRun, ModelVersion, Proce
 log = structlog.get_logger()
 
 SLACK_SECONDS = 20.0  # beyond the time limit, for a process that does not end by itself
+LONGEST_SCORE = 32  # bytes of JSON
+MOST_SCORES = 1_000  # beyond one a sample, which are too many, but nobody's ruin: the gate says so
 END_SECONDS = 2.0  # how long the runner may take to say why a process ended
 LIMITS = {"memory_mb": 512, "cpus": 1, "disk_mb": 256}
 OURS = ("runner went away", "stopped as asked", "had not renewed its lease")  # ends that are no fault of the author's
@@ -57,6 +59,7 @@ class LearningProcess:
     def __init__(self, engine: Engine, row: Process, *, look: Callable[[], None]) -> None:
         self._engine = engine
         self.id: UUID = row.pk
+        self._application_id = row.application_id
         self._task = f"{row.kind}-{row.pk}"
         try:
             self.line = TaskLine(row.address, self._task, beat=look)
@@ -90,7 +93,11 @@ class LearningProcess:
             raise Over
         if row.state == processing.ENDED:
             raise Lost(row.end_reason, counts=True)
-        return cls(engine, row, look=look)
+        try:
+            return cls(engine, row, look=look)
+        except BaseException:
+            stop(engine, row.pk)
+            raise
 
     def wake(self) -> None:
         """Have `events` return now; from any thread."""
@@ -100,7 +107,7 @@ class LearningProcess:
         """Send samples, and the files that they name; under which key each digest is. Raises Lost, Failed."""
         named: dict[str, str] = {}
         try:
-            size = self.line.put(key, _noting(lines, named))
+            size = self.line.put(key, _noting(lines, named, lambda: snapshots.files_of(self._application_id)))
             if size > limit_mb * (1 << 20):
                 raise Failed(
                     "disk", f"The samples have {size >> 20} MB; its limit is {limit_mb:g} MB. Raise learn.disk_mb."
@@ -134,12 +141,25 @@ class LearningProcess:
         except LineLost as lost:
             raise self._why(lost) from None
 
-    def fetch(self, file: Any) -> Stored:
-        """A file of the process, durable. Raises Lost, Failed."""
+    def fetch(self, file: str, *, limit_mb: float) -> Stored:
+        """A file of the process, durable. It is let go at once: whoever keeps it writes a row that refers to it within
+        the grace of loose files. Raises Lost, Failed."""
         try:
-            return self.line.fetch(str(file))
+            stored = self.line.fetch(file, most=int(limit_mb * (1 << 20)))
         except LineLost as lost:
             raise self._why(lost) from None
+        loose_files.let_go([stored.digest], now=timezone.now())
+        return stored
+
+    def scores(self, file: str, *, most: int) -> list[float]:
+        """At most so many numbers in a file of the process. Raises Lost, Failed."""
+        try:
+            raw = b"".join(self.line.pieces(file, most=LONGEST_SCORE * (most + 1)))
+            return task_events.numbers(orjson.loads(raw), most)
+        except LineLost as lost:
+            raise self._why(lost) from None
+        except ValueError as error:
+            raise Failed("output", f"Its scores cannot be used: {error}.") from None
 
     def end(self) -> None:
         """Hang up, and have it stopped."""
@@ -185,15 +205,15 @@ def assess(
     release: Release,
     model: ModelVersion | None,
     lines: Iterable[Line],
-    samples: int | None = None,
+    samples: int,
     seed: int = 0,
     run: LearningRun | None = None,
     look: Callable[[], None] = lambda: None,
     on_start: Callable[[LearningProcess], None] = lambda process: None,
     on_progress: Callable[[Mapping[str, Any]], None] = lambda body: None,
 ) -> gate.Assessment:
-    """How good this version is on these samples, evaluated in a process of its own. `samples` is how many they are, if
-    that is known. Raises Lost, Failed, Over."""
+    """How good this version is on these samples, evaluated in a process of its own. `samples` is how many they
+    are. Raises Lost, Failed, Over."""
     timeout = float(release.manifest["learn"]["timeout"])
     process = LearningProcess.start(
         engine=engine, runner=runner, application=application, release=release, model=model, run=run,
@@ -222,11 +242,7 @@ def assess(
 
 def failed(event: Event) -> Failed:
     """What the process told of its failure."""
-    body = event.body
-    return Failed(
-        printable(body.get("code", "exception")), printable(body.get("message", "It failed.")),
-        printable(body.get("traceback") or ""),
-    )  # fmt: skip
+    return Failed(event.body["code"], event.body["message"], event.body["traceback"])
 
 
 def limits(release: Release) -> dict[str, Any]:
@@ -235,25 +251,24 @@ def limits(release: Release) -> dict[str, Any]:
     return {name: learn.get(name) or resources.get(name) or usual for name, usual in LIMITS.items()}
 
 
-def _assessment(process: LearningProcess, body: Mapping[str, Any], samples: int | None) -> gate.Assessment:
-    scores = None
-    if body.get("scores"):
-        try:
-            scores = orjson.loads(b"".join(process.line.pieces(str(body["scores"]))))
-        except (LineLost, orjson.JSONDecodeError) as error:
-            raise Lost(f"Its scores did not arrive: {error}", counts=True) from None
-    broken = [str(one.get("name")) for one in body.get("samples") or [] if one.get("status") == "failed"]
+def _assessment(process: LearningProcess, body: Mapping[str, Any], samples: int) -> gate.Assessment:
+    scores = process.scores(body["scores"], most=MOST_SCORES + samples) if body["scores"] is not None else None
+    broken = [one["name"] for one in body["samples"] if one["status"] == "failed"]
     return gate.Assessment(
-        metrics=dict(body.get("metrics") or {}), scores=scores, execution_seconds=body.get("execution_seconds"),
+        metrics=body["metrics"], scores=scores, execution_seconds=body["execution_seconds"],
         failed_samples=tuple(broken), samples=samples,
     )  # fmt: skip
 
 
-def _noting(lines: Iterable[Line], named: dict[str, str]) -> Iterator[bytes]:
-    """The lines with their ends; the digests of the files that samples name are noted on the way."""
+def _noting(lines: Iterable[Line], named: dict[str, str], known: Callable[[], set[str]]) -> Iterator[bytes]:
+    """The lines with their ends; the digests of the files that samples name, of those that are `known`, are noted on
+    the way."""
+    ours: set[str] | None = None
     for line in lines:
         if b'"digest"' in line.text:
-            for value in orjson.loads(line.text).values():
-                if isinstance(value, dict) and isinstance(value.get("digest"), str):
-                    named[value["digest"]] = ""
+            ours = known() if ours is None else ours
+            for value in orjson.loads(line.text).values() if ours else ():
+                digest = value.get("digest") if isinstance(value, dict) else None
+                if isinstance(digest, str) and digest in ours:
+                    named[digest] = ""
         yield line.text + b"\n"

@@ -6,13 +6,14 @@ back changes nothing.
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
 
-from ovd_saas.appcore import snapshots
+from ovd_saas.appcore import editions, loose_files, snapshots
+from ovd_saas.appcore import models as versions
 from ovd_saas.appcore.executions import LARGEST_SEED, new_id
 from ovd_saas.appcore.refusals import NotFound, Refusal
 from ovd_saas.domain import learning, learning_runs, models, status, triggers
@@ -24,6 +25,14 @@ from ovd_saas.store.records import Application, LearningEvent, LearningRun, Mode
 
 LEASE = timedelta(seconds=10)
 LOSSES = 2  # how often a run whose process was lost is begun again, whatever the manifest says
+
+
+class Wanted(NamedTuple):
+    """What whoever attends a run has to know."""
+
+    run: str  # its state
+    region: str  # state of the learning region of its application
+    application: str  # status
 
 
 class NotLearning(Refusal):
@@ -101,7 +110,7 @@ def cancel(*, run_id: UUID, by: str, now: datetime, reason: str = "") -> Learnin
         found = LearningRun.objects.get(pk=run_id)
         raise AlreadyEnded(f"Learning run {found.number} is {found.status} already.")
     found = LearningRun.objects.get(pk=run_id)
-    _give_up(found, reason)
+    _give_up(found, reason, now)
     return found
 
 
@@ -144,13 +153,13 @@ def take_lease(run_id: UUID, *, now: datetime) -> LearningRun:
     return rows.get(pk=run_id)
 
 
-def keep_lease(run: LearningRun, *, now: datetime) -> tuple[str, str] | None:
-    """The states of the run and of its application's learning region; None: the lease is somebody else's."""
+def keep_lease(run: LearningRun, *, now: datetime) -> Wanted | None:
+    """What is wanted of the run; None: the lease is somebody else's."""
     held = LearningRun.objects.filter(pk=run.pk, lease=run.lease)
     if not held.update(lease_until=now + LEASE):
         return None
-    found: tuple[str, str] | None = held.values_list("status", "application__learning").first()
-    return found
+    found = held.values_list("status", "application__learning", "application__status").first()
+    return Wanted(*found) if found is not None else None
 
 
 def pause(run: LearningRun, *, reason: str, now: datetime) -> bool:
@@ -189,7 +198,7 @@ def _again(
         ))  # fmt: skip
     if not _move(run, learning_runs.FAIL, reason=why, now=now, failures=failures, error=error):
         return False
-    _give_up(run, why)
+    _give_up(run, why, now)
     return True
 
 
@@ -214,6 +223,7 @@ def keep_candidate(
     if not moved:
         transaction.set_rollback(True)
         return None
+    _drop_checkpoint(run, now)
     notify("model", application=run.application_id)
     return candidate
 
@@ -246,11 +256,25 @@ def _move(run: LearningRun, event: str, *, reason: str, now: datetime, **values:
     return transitions.learning_run(run.pk, event, reason=reason, now=now, lease=run.lease, **values)
 
 
-def _give_up(run: LearningRun, reason: str) -> None:
-    """Nothing was learned: a candidate that nobody judged is rejected, its batches are pending again."""
+def _give_up(run: LearningRun, reason: str, now: datetime) -> None:
+    """Nothing was learned: a candidate that nobody judged, or that was about to take over, is rejected; its batches are
+    pending again."""
     snapshots.give_back(run.pk)
-    if run.candidate is not None:
+    _drop_checkpoint(run, now)
+    if run.candidate is None:
+        return
+    application = editions.locked(run.application_id)
+    if application.upcoming_model_id == run.candidate.pk:
+        versions.drop_upcoming(application=application, reason=reason, now=now)
+    else:
         transitions.model(run.candidate.pk, models.REJECT, reason=reason)
+
+
+def _drop_checkpoint(run: LearningRun, now: datetime) -> None:
+    """Nobody goes on from it any more."""
+    rows = LearningRun.objects.filter(pk=run.pk).exclude(checkpoint="")
+    loose_files.let_go(rows.values_list("checkpoint", flat=True), now=now)
+    rows.update(checkpoint="")
 
 
 def _retries(run: LearningRun) -> int:

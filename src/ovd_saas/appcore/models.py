@@ -155,6 +155,9 @@ def take_over(*, application: Application, now: datetime) -> None:
         return
     promotion = application.promotion or {}
     run = _run_of(promotion)
+    if model.state == states.REJECTED:
+        drop_upcoming(application=application, reason=model.reason, now=now)
+        return
     if model.state == states.CANDIDATE and run is not None and run.status not in _JUDGED:
         drop_upcoming(application=application, reason=f"Learning run {run.number} is {run.status}.", now=now)
         return

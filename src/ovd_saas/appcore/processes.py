@@ -80,8 +80,8 @@ def start_task(
     """Afterwards a row says `starting`, and the runner starts a process that does one task, set up with the model.
 
     `kind` is `learn` or `evaluate`, `limits` has memory_mb, cpus and disk_mb, and may have start_seconds. What the
-    machine lacks is brought to it first, which may take minutes. None when the run is not open any more.
-    Raises engines.base.EngineError, files.Missing; then the row has ended, with the reason.
+    machine lacks is brought to it first, which may take minutes. None when the run is not open any more, or the
+    application is not enabled. Raises engines.base.EngineError, files.Missing; then the row has ended, with the reason.
     """
     process = _task_row(application, release, model, run, kind, runner, now)
     if process is None:
@@ -146,12 +146,12 @@ def _task_row(
     runner: Runner,
     now: datetime,
 ) -> Process | None:
-    """The row of a task process that is about to start, made while nobody can end its run."""
-    if run is not None:
-        still = LearningRun.objects.select_for_update().filter(pk=run.pk, status__in=learning_runs.OPEN)
-        if not still.exists():
-            return None
-    Application.objects.select_for_update().get(pk=application.pk)
+    """The row of a task process that is about to start, made while nobody can end its run or suspend it."""
+    enabled = Application.objects.select_for_update().filter(pk=application.pk, status=status.ENABLED)
+    if not enabled.exists():
+        return None
+    if run is not None and not LearningRun.objects.filter(pk=run.pk, status__in=learning_runs.OPEN).exists():
+        return None
     return Process.objects.create(
         id=uuid4(), application=application, release=release, model=model, runner=runner, kind=kind, run=run,
         started_at=now,

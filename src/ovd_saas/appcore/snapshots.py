@@ -144,6 +144,12 @@ def holdout_lines(snapshot: Snapshot) -> Iterator[Line]:
             yield line
 
 
+def files_of(application_id: int) -> set[str]:
+    """The digests of all files that samples of the application name; what else looks like one is not."""
+    rows = Batch.objects.filter(application=application_id, taken_down_at=None).exclude(files=[])
+    return {digest for files_ in rows.values_list("files", flat=True) for digest in files_}
+
+
 def _of(snapshot: Snapshot) -> Iterator[Line]:
     gone = Batch.objects.filter(application_id=snapshot.application_id, taken_down_at__isnull=False)
     taken_down = set(gone.values_list("number", flat=True))
@@ -158,10 +164,14 @@ def _lines(deliveries: Iterable[Delivery]) -> Iterator[Line]:
 
 
 def _moment(line: Line, rule: Rule) -> str | None:
-    """The moment of a sample in UTC, as a text that sorts."""
+    """The moment of a sample in UTC, as a text that sorts; None when it tells none, as it may have arrived when the
+    application declared something else."""
     if not rule.time:
         return None
     value = orjson.loads(line.text).get(rule.time)
     if not isinstance(value, str):
         return None
-    return parse_moment(value).astimezone(UTC).isoformat(timespec="microseconds")
+    try:
+        return parse_moment(value).astimezone(UTC).isoformat(timespec="microseconds")
+    except (ValueError, OverflowError):
+        return None

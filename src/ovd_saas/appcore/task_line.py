@@ -8,35 +8,25 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from ovd import protocol
 from ovd.protocol import CHUNK, ProtocolError
+from ovd_saas.appcore import task_events
+from ovd_saas.appcore.task_events import Event
 from ovd_saas.files import Stored
 from ovd_saas.files.store import Writer
 
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 60.0  # of a process that owes us bytes, or takes none
+LONGEST_FETCH_SECONDS = 900.0  # of one file
+MOST_WAITING = 250_000  # events that were told and that nobody has looked at yet
 
 
 class LineLost(Exception):
     """The process hung up, or sent what is not a frame."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that the process tells of its task."""
-
-    seq: int
-    kind: str  # started | progress | metric | log | checkpoint | done | failed | yielded
-    body: dict[str, Any]
-
-    @property
-    def is_last(self) -> bool:
-        return self.kind in ("done", "failed", "yielded")
 
 
 class TaskLine:
@@ -96,23 +86,30 @@ class TaskLine:
         while self._events:
             yield self._events.popleft()
 
-    def fetch(self, file: str) -> Stored:
-        """A file of the process, durable in the file store. Raises LineLost, OSError."""
+    def fetch(self, file: str, *, most: int) -> Stored:
+        """A file of the process with at most so many bytes, durable in the file store. Raises LineLost, OSError."""
         with Writer() as writer:
-            for piece in self.pieces(file):
+            for piece in self.pieces(file, most=most):
                 writer.write(piece)
             return writer.commit()
 
-    def pieces(self, file: str) -> Iterator[bytes]:
-        """The bytes of a file of the process. Raises LineLost."""
+    def pieces(self, file: str, *, most: int) -> Iterator[bytes]:
+        """The bytes of a file of the process, at most so many. Raises LineLost."""
         self._pieces.clear()
         self._send({"type": "fetch", "file": file})
+        until, size = time.monotonic() + LONGEST_FETCH_SECONDS, 0
         while True:
             while not self._pieces:
                 self._read()
+                self._keep_beating()
+                if time.monotonic() > until:
+                    raise LineLost(f"The process took more than {LONGEST_FETCH_SECONDS:g} s to send a file.")
             name, piece, is_last = self._pieces.popleft()
             if name != file:
                 raise LineLost(f"The process sent the file {name!r} instead of {file!r}.")
+            size += len(piece)
+            if size > most:
+                raise LineLost(f"The process sent a file of more than {most / (1 << 20):.3g} MiB.")
             yield piece
             self._keep_beating()
             if is_last:
@@ -143,8 +140,9 @@ class TaskLine:
         if header.get("id") != self.task:
             return
         if header["type"] == "event":
-            told = header["body"]
-            self._events.append(Event(int(header["seq"]), str(header["kind"]), told if isinstance(told, dict) else {}))
+            self._events.append(task_events.read(header))
+            if len(self._events) > MOST_WAITING:
+                raise ValueError("it tells more than anybody can hear")
         elif header["type"] == "file":
             if header.get("gone"):
                 raise ValueError(f"it has no file {header['file']!r}")

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from ovd import App, Context, Evaluation, Samples, number
+from ovd.context import Yielded
 
 
 class Learner(App):
@@ -46,6 +47,8 @@ class Learner(App):
                 time.sleep(0.05)
                 context.progress(count / size, "about to die")
             os.kill(os.getpid(), signal.SIGKILL)
+        if act == "quit":
+            raise Yielded
         if act == "eat":
             bytearray(4 << 30)
         if act in ("slow", "deaf"):

@@ -12,6 +12,7 @@ from django.utils import timezone
 from ovd_saas.appcore import baking, learning_process
 from ovd_saas.domain import baking as rules
 from ovd_saas.domain import processes as processing
+from ovd_saas.domain import status
 from ovd_saas.domain.baking import Comparison, Decision, Rule
 from ovd_saas.engines.base import Engine
 from ovd_saas.store.notices import notify
@@ -22,7 +23,10 @@ PATIENCE = 10  # times as long as a look takes, one waits until the next
 LEAST_PAUSE_SECONDS = 0.5
 TRIES = 3  # to compare the same labels; then one goes on without
 RETRY_SECONDS = 5.0
+BUSY_SECONDS = 1.0  # between two looks while something is watched
+IDLE_SECONDS = 10.0  # likewise while nothing is: a notice tells of a promotion
 NO_RULE = Decision(rules.ENDED_WELL, "It is watched no more: the manifest of the current release has no gate.")
+RETIRED = Decision(rules.ENDED_WELL, "It is watched no more: the application is retired.")
 
 
 @dataclass
@@ -45,6 +49,10 @@ class Baking:
         self._known: dict[int, _Memory] = {}  # by the id of the promotion
         self._stopping = threading.Event()
         self._is_first = True
+
+    def pause(self) -> float:
+        """Seconds until it looks again by itself."""
+        return BUSY_SECONDS if self._known or self._is_first else IDLE_SECONDS
 
     def tick(self) -> bool:
         watched = baking.watched()
@@ -73,8 +81,8 @@ class Baking:
             return
         now = timezone.now()
         rule = baking.rule_of(promotion)
-        if rule is None:
-            baking.act(promotion, NO_RULE, now)
+        if rule is None or promotion.application.status == status.RETIRED:
+            baking.act(promotion, NO_RULE if rule is None else RETIRED, now)
             return
         facts = baking.facts(promotion, memory.comparison)
         decision = rules.decide(rule, facts, now=now)
@@ -86,6 +94,8 @@ class Baking:
 
     def _compare(self, promotion: Promotion, rule: Rule, memory: _Memory, labels: int) -> None:
         runner = self._runner()
+        if promotion.application.status != status.ENABLED:
+            return  # nothing starts; they are compared when somebody enables it
         if memory.is_comparing or runner is None or time.monotonic() < memory.compare_at:
             return
         memory.is_comparing = True

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from ovd_saas.appcore import learning_process, learning_runs
 from ovd_saas.appcore.attendance import Attendance
-from ovd_saas.domain import executions, learning
+from ovd_saas.domain import executions, learning, status
 from ovd_saas.domain import learning_runs as states
 from ovd_saas.domain import processes as processing
 from ovd_saas.engines.base import Engine
@@ -21,7 +21,10 @@ from ovd_saas.store.records import Execution, LearningRun, Process, Runner
 
 log = structlog.get_logger()
 
+BUSY_SECONDS = 1.0  # between two looks while a run is open
+IDLE_SECONDS = 5.0  # likewise while none is: a notice tells of a new one
 PAUSE_SECONDS = 5.0  # before a run is attended again after something that nobody foresaw
+BREATH_SECONDS = 1.0  # before it is attended again otherwise, so that what always fails costs little
 STOP_SECONDS = 2.0
 UNDER_WAY = (states.RUNNING, states.EVALUATING)
 
@@ -34,21 +37,33 @@ class Learning:
         self._runner = runner  # the machine to learn on; None while none is up
         self._most = most or os.cpu_count() or 1
         self._attended: dict[UUID, Attendance] = {}
-        self._seen: dict[UUID, tuple[str, str]] = {}  # what each attendance knows of its run and region
+        self._seen: dict[UUID, tuple[str, ...]] = {}  # what each attendance knows of its run and application
         self._not_before: dict[UUID, float] = {}  # time.monotonic()
         self._lock = threading.Lock()
+        self._is_busy = False
+
+    def pause(self) -> float:
+        """Seconds until it looks again by itself."""
+        return BUSY_SECONDS if self._is_busy else IDLE_SECONDS
 
     def tick(self) -> bool:
         runner = self._runner()
         rows = LearningRun.objects.filter(status__in=states.OPEN)
         open_ = list(rows.select_related("application__organisation", "application__release").order_by("created_at"))
+        self._is_busy = bool(open_)
         self._poke(open_)
+        self._not_before = {run.pk: self._not_before[run.pk] for run in open_ if run.pk in self._not_before}
         if runner is None:
             return False
         self._stop_strays()
         for run in open_:
             if run.status in UNDER_WAY:
                 self._take_over(run, runner)
+            elif self._is_pointless(run):
+                learning_runs.cancel_open(
+                    application=run.application, by="appcore", now=timezone.now(),
+                    reason="The current release of its application does not learn.",
+                )  # fmt: skip
             elif self._may_begin(run):
                 self._begin(run, runner)
         return False
@@ -65,11 +80,11 @@ class Learning:
 
     def _poke(self, open_: list[LearningRun]) -> None:
         """Whoever attends a run that changed looks at it now."""
-        now = {run.pk: (run.status, run.application.learning) for run in open_}
+        now = {run.pk: _seen(run) for run in open_}
         with self._lock:
             for id_, attendance in self._attended.items():
                 if now.get(id_) != self._seen.get(id_):
-                    self._seen[id_] = now.get(id_, ("", ""))
+                    self._seen[id_] = now.get(id_, ())
                     attendance.poke()
 
     def _stop_strays(self) -> None:
@@ -80,13 +95,23 @@ class Learning:
 
     def _take_over(self, run: LearningRun, runner: Runner) -> None:
         is_swapping = run.candidate_id is not None and run.candidate_id == run.application.upcoming_model_id
-        if run.pk in self._attended or is_swapping or self._not_before.get(run.pk, 0) > time.monotonic():
+        is_halted = run.status == states.EVALUATING and run.application.status != status.ENABLED
+        if is_swapping or is_halted or not self._is_free(run):
             return
         self._attend(learning_runs.take_lease(run.pk, now=timezone.now()), runner, is_taken_over=True)
 
+    def _is_free(self, run: LearningRun) -> bool:
+        """Whether nobody attends it, and whoever did last has left a moment ago."""
+        return run.pk not in self._attended and self._not_before.get(run.pk, 0) <= time.monotonic()
+
+    def _is_pointless(self, run: LearningRun) -> bool:
+        """Whether it had not begun when a release came that only executes."""
+        release = run.application.release
+        return run.snapshot_id is None and release is not None and release.manifest.get("learn") is None
+
     def _may_begin(self, run: LearningRun) -> bool:
         application, now = run.application, timezone.now()
-        if application.release is None or run.pk in self._attended or len(self._attended) >= self._most:
+        if application.release is None or not self._is_free(run) or len(self._attended) >= self._most:
             return False
         if run.retry_at is not None and run.retry_at > now:
             return False
@@ -105,16 +130,18 @@ class Learning:
         attendance = Attendance(run, engine=self._engine, runner=runner, is_taken_over=is_taken_over)
         with self._lock:
             self._attended[run.pk] = attendance
-            self._seen[run.pk] = (run.status, run.application.learning)
+            self._seen[run.pk] = _seen(run)
         threading.Thread(target=self._see_through, args=(attendance,), name=f"run {run.number}", daemon=True).start()
 
     def _see_through(self, attendance: Attendance) -> None:
+        pause = BREATH_SECONDS
         try:
             attendance.run()
         except Exception:
             log.exception("a learning run could not be attended", run=str(attendance.run_id))
-            self._not_before[attendance.run_id] = time.monotonic() + PAUSE_SECONDS
+            pause = PAUSE_SECONDS
         finally:
+            self._not_before[attendance.run_id] = time.monotonic() + pause
             with self._lock:
                 del self._attended[attendance.run_id]
                 self._seen.pop(attendance.run_id, None)
@@ -129,3 +156,7 @@ class Learning:
             log.info("nobody was told of the end of an attendance", error=str(error))  # the next tick finds it
         finally:
             connections.close_all()
+
+
+def _seen(run: LearningRun) -> tuple[str, ...]:
+    return (run.status, run.application.learning, run.application.status)

@@ -60,7 +60,7 @@ def give(*, execution_id: UUID, label: Any, by: str, sender: Sender, now: dateti
             samples=1,
             received=digest,
             media_type=intake.JSON,
-            files=sorted(digests_in(sample)),
+            files=sorted(digests_in(sample, execution)),
             origin={"execution": str(execution.pk)},
         )
         _replace(execution, by=by, now=now)

@@ -4,7 +4,6 @@ Exact and safe from crashes: an execution's row says what became of it (`sampled
 makes the batch.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +15,7 @@ from ovd_saas.appcore.intake import Rules
 from ovd_saas.appcore.intake_check import written
 from ovd_saas.files import Missing, store
 from ovd_saas.store.queries import batches as queries
-from ovd_saas.store.queries.executions import is_file
+from ovd_saas.store.queries.executions import file_digests, is_file
 from ovd_saas.store.records import Application, Batch, Execution
 
 AT_ONCE = 1000  # executions in one batch
@@ -42,7 +41,7 @@ def gather(application: Application, *, now: datetime) -> Batch | None:
             continue
         lines.append(written(sample))
         taken.append(execution.pk)
-        files.update(digests_in(sample))
+        files.update(digests_in(sample, execution))
     if not lines:
         return None
     content = b"".join(lines)
@@ -85,6 +84,7 @@ def _stored(file: dict[str, Any]) -> StoredFile:
     return StoredFile(str(file.get("name", "")), str(file["media_type"]), int(file["size"]), file["digest"], head)
 
 
-def digests_in(sample: dict[str, Any]) -> Iterator[str]:
-    """Of the files that a sample names."""
-    return (value["digest"] for value in sample.values() if isinstance(value, dict) and is_file(value))
+def digests_in(sample: dict[str, Any], execution: Execution) -> set[str]:
+    """Of the files of the execution that a sample names; what else looks like a file is what somebody wrote."""
+    named = {value["digest"] for value in sample.values() if isinstance(value, dict) and is_file(value)}
+    return named & file_digests(execution)

@@ -84,10 +84,8 @@ class Check:
         self.samples += 1
         if line is not None and not self._is_rewritten:
             return line + b"\n"
-        if self._is_rewritten:  # else what looks like a file is what somebody wrote, and names nothing of ours
-            if self._is_rewritten:  # else what looks like a file is what somebody wrote
-            files = (sample.get(name) for name in self._file_fields)
-            self.digests.update(file["digest"] for file in files if file is not None)
+        files = (sample.get(name) for name in self._file_fields)  # what else looks like a file is what somebody wrote
+        self.digests.update(file["digest"] for file in files if file is not None)
         return written(sample)
 
     def _bounded(self, value: Any) -> Any:

@@ -104,6 +104,8 @@ def test_what_does_not_learn_says_why(owner: Client, flow: Application, echo: Ap
     assert "no table [learn]" in problem(send(owner, RUNS.replace("flow", "echo")), 409, "not_learning")["detail"]
     Application.objects.filter(pk=flow.pk).update(status="suspended")
     assert "suspended" in problem(send(owner, RUNS), 409, "not_learning")["detail"]
+    Application.objects.filter(pk=flow.pk).update(status="retired")
+    assert "it learns no more" in problem(send(owner, RUNS), 409, "not_learning")["detail"]
     assert [owner.get(f"/api/v1/applications/acme/{name}").json()["learns"] for name in ("flow", "echo")] == [
         True,
         False,

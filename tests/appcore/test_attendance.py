@@ -77,6 +77,13 @@ def test_a_run_that_waits_while_a_release_comes_that_does_not_learn_is_cancelled
     assert "does not learn" in run.reason and stage.application.learning == "resting"
 
 
+def test_a_candidate_with_nothing_to_judge_it_by_is_rejected_and_says_so(stage: Stage) -> None:
+    stage.feed(2)
+    run = stage.learn()
+    assert (run.status, run.error) == ("rejected", None)
+    assert "the holdout has no samples" in run.reason
+
+
 def test_the_moment_of_a_sample_that_tells_none_is_no_reason_to_stop(stage: Stage) -> None:
     manifest(stage, "learn", time="at")
     release = stage.application.release

@@ -4,6 +4,7 @@ One thread a run. It may die at any moment: another one takes the lease, finds t
 for what it missed; or begins again from the last checkpoint.
 """
 
+import dataclasses
 import threading
 import time
 from collections.abc import Mapping
@@ -243,16 +244,21 @@ class Attendance:
     def _verdict(self, release: Release, candidate: ModelVersion, active: ModelVersion | None) -> gate.Verdict:
         """Raises Failed when the candidate or the active version cannot be evaluated. While there is no active version,
         it is compared with what the application does without a model, if that can be evaluated."""
+        assert self._run.snapshot is not None
+        rule = gate.rule_of(release.manifest["gate"])
+        name = f"version {active.number}" if active else "no model"
+        if not self._run.snapshot.holdout:  # nothing is there to judge by: no author's code has to expect that
+            unseen = dataclasses.replace(rule, max_seconds=0)
+            nothing = gate.Assessment({}, samples=0)
+            return gate.judge(unseen, candidate=nothing, active=None, size=candidate.size, active_name=name)
         judged = self._assessed(release, candidate, f"Version {candidate.number}")
         ModelVersion.objects.filter(pk=candidate.pk).update(metrics=dict(judged.metrics))
-        name = f"version {active.number}" if active else "no model"
         try:
             before: gate.Assessment | None = self._assessed(release, active, name.capitalize())
         except (Failed, Lost) as error:
             if active is not None or not getattr(error, "counts", True):
                 raise
             before = None
-        rule = gate.rule_of(release.manifest["gate"])
         return gate.judge(rule, candidate=judged, active=before, size=candidate.size, active_name=name)
 
     def _assessed(self, release: Release, model: ModelVersion | None, name: str) -> gate.Assessment:

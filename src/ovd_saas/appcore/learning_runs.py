@@ -90,7 +90,9 @@ def submit(*, application: Application, trigger: str, cause: str, reason: str, b
 def check_learning(application: Application) -> None:
     """Raises NotLearning with the reason; nothing when it may learn. Read it with `select_related("release")`."""
     if application.status != status.ENABLED:
-        raise NotLearning(f"{application.address} is {application.status}; it learns when it is enabled.")
+        never = "it learns no more; what it has learned stays readable"
+        why = never if application.status == status.RETIRED else "it learns when it is enabled"
+        raise NotLearning(f"{application.address} is {application.status}; {why}.")
     if application.release is None:
         raise NotLearning(f"{application.address} has no ready release. Push one.")
     if application.release.manifest.get("learn") is None:

@@ -210,7 +210,7 @@ def up(*, with_examples: bool = True) -> None:
             if with_examples:
                 _publish_examples(platform)
             platform.write_up_file()
-            _say_where(platform)
+            _say_where(platform, with_examples=with_examples)
             platform.starting = False
             platform.tend()
         except Interrupted:
@@ -254,10 +254,15 @@ def _publish_examples(platform: Platform) -> None:
             say(f"the example {name} could not be published:\n{done.stdout}{done.stderr}")
 
 
-def _say_where(platform: Platform) -> None:
+def _say_where(platform: Platform, *, with_examples: bool) -> None:
     known = json.loads(platform.credentials_file.read_text())
     url = platform.url
     line = "─" * 78
+    try_it = f"""    curl -s {url}/api/v1/applications/demo/word-count/executions \\
+      -H "Authorization: Bearer {known["token"]}" \\
+      -H "Content-Type: application/json" -d '{{"inputs": {{"text": "to be or not to be"}}}}'"""
+    if not with_examples:
+        try_it = "    ovd new my-app && ovd push my-app"
     say(f"""
 {line}
 {SAY.format("OVD-SaaS is up.")} Ctrl-C stops it; your data stays in {platform.home}
@@ -267,9 +272,7 @@ def _say_where(platform: Platform) -> None:
   token           {known["token"]}
 
   Try it:
-    curl -s {url}/api/v1/applications/demo/word-count/executions \\
-      -H "Authorization: Bearer {known["token"]}" \\
-      -H "Content-Type: application/json" -d '{{"inputs": {{"text": "to be or not to be"}}}}'
+{try_it}
 {line}
 """)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ovd import cron
 from ovd_saas.domain.schedules import BadSchedule, Schedule
 
 MADRID, NEW_YORK, LORD_HOWE = "Europe/Madrid", "America/New_York", "Australia/Lord_Howe"
@@ -119,3 +120,67 @@ def test_a_minute_schedule_that_was_missed_for_years_is_found_at_once() -> None:
     passed = Schedule("* * * * *", MADRID).passed(datetime(2016, 1, 1, tzinfo=UTC), now)
     assert passed is not None and passed.is_more
     assert (passed.first, passed.last) == (datetime(2016, 1, 1, 0, 1, tzinfo=UTC), now)
+
+
+TERMS = [
+    "*",
+    "0",
+    "5",
+    "7",
+    "8",
+    "12",
+    "13",
+    "24",
+    "30",
+    "31",
+    "32",
+    "60",
+    "*/5",
+    "*/0",
+    "1-5",
+    "5-1",
+    "1-5/2",
+    "3/4",
+    "1,2",
+]
+TERMS += [
+    "L",
+    "LW",
+    "5L",
+    "L/2",
+    "1#3",
+    "1#6",
+    "mon",
+    "MON-FRI",
+    "feb",
+    "JAN,MAR",
+    "",
+    "-",
+    "/",
+    "x",
+    "٣",
+    "1-",
+    "#1",
+    "5L/2",
+]
+
+
+def test_the_kit_refuses_the_schedules_that_the_platform_cannot_read() -> None:
+    """What `ovd check` says and what is done with it are two programs; they have to agree."""
+    for place in range(5):
+        for term in TERMS:
+            expression = " ".join([*"****"[:place], term or "?", *"****"[place:]])
+            assert (cron.fault(expression) == "") == _is_read(expression), expression
+    for day in ("29", "30", "31", "30,31", "*/31", "28-31", "L"):
+        for month in ("2", "4", "2,4", "1", "*", "*/2", "FEB"):
+            for weekday in ("*", "1"):
+                expression = f"0 0 {day} {month} {weekday}"
+                assert (cron.fault(expression) == "") == _is_read(expression), expression
+
+
+def _is_read(expression: str) -> bool:
+    try:
+        Schedule(expression, "UTC")
+    except BadSchedule:
+        return False
+    return True

@@ -85,6 +85,8 @@ def test_without_the_table_learn_an_application_only_executes() -> None:
         (HEAD + "command = 'sh x.sh'\n", 4, "command", "both entry and command", ""),
         (HEAD + "[inputs.x]\nkind = 'text'\n", 4, "inputs", "signature of execute", ""),
         (HEAD + "[learn]\nschedule = 'daily'\n" + GATE, 5, "learn.schedule", "five fields of cron", ""),
+        (HEAD + "[learn]\nschedule = '61 * * * *'\n" + GATE, 5, "learn.schedule", "from 0 to 59", '"0 3 * * *"'),
+        (HEAD + "[learn]\nschedule = '0 0 30 2 *'\n" + GATE, 5, "learn.schedule", "its months do not have", ""),
         (HEAD + "[learn]\ntime_zone = 'Madrid'\n" + GATE, 5, "learn.time_zone", "no time zone", "IANA"),
         (HEAD + "[gate]\nmetric = 'mae'\n", 4, "gate", "gate without learning", ""),
         (HEAD + "description = 'NO.md'\n", 4, "description", "not in the folder", ""),

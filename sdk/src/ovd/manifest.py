@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple, Type, TypeVar, Union
 
-from ovd import declared, toml_lines
+from ovd import cron, declared, toml_lines
 from ovd.fields import Field
 from ovd.nearest import did_you_mean
 from ovd.problems import ManifestError, Problem
@@ -219,6 +219,7 @@ class _Reading:
         made = self.fill(kind, value, (name,), also=("sample", "sources") if name == "learn" else ())
         if name == "learn":
             self.time_zone(made.time_zone)
+            self.schedule(("learn", "schedule"), made.schedule)
             made = dataclasses.replace(made, sources=self.sources(sources))
         if sample is not None:
             made = dataclasses.replace(made, sample=declared.of_sample(sample, self.complain))
@@ -236,6 +237,11 @@ class _Reading:
             cure = f"Write a name of the IANA list, such as Europe/Madrid.{did_you_mean(name, known)[:80]}"
             self.complain(("learn", "time_zone"), f"There is no time zone {name!r}.", cure)
 
+    def schedule(self, path: Tuple[str, ...], schedule: str) -> None:
+        if schedule and (fault := cron.fault(schedule)):
+            cure = 'Write minute, hour, day of the month, month and day of the week, such as "0 3 * * *".'
+            self.complain(path, f"The schedule {schedule!r} {fault}", cure)
+
     def sources(self, value: Any) -> Tuple[Source, ...]:
         path = ("learn", "sources")
         if not isinstance(value, list) or not all(isinstance(source, dict) for source in value):
@@ -244,7 +250,10 @@ class _Reading:
         for source in value:
             if not source.get("address"):
                 self.complain(path, "A source has no address.", 'Write [[learn.sources]] and below it address = "…".')
-        return tuple(self.fill(Source, source, path) for source in value)
+        made = tuple(self.fill(Source, source, path) for source in value)
+        for source in made:
+            self.schedule((*path, "schedule"), source.schedule)
+        return made
 
     def authors(self, value: Any) -> Tuple[Author, ...]:
         if not isinstance(value, list) or not all(isinstance(author, dict) for author in value):

@@ -395,6 +395,18 @@ def test_an_online_learner_learns_each_sample_once_along_its_line(stage: Stage) 
     assert learned == sorted(set(learned)) and len(learned) == 11
 
 
+def test_samples_that_were_put_into_a_further_batch_are_not_learned_again(stage: Stage) -> None:
+    manifest(stage, "learn", data="new")
+    stage.feed(2, 2, 2, 2)
+    first = stage.learn()
+    rest = stage.feed(2, 2, 2)
+    Batch.objects.filter(pk=rest.pk).update(step=first)
+    stage.feed(2, 2, 2, 2)
+    second = stage.learn()
+    assert second.snapshot is not None
+    assert [number for number, _, _ in second.snapshot.batches] == [1, 3]
+
+
 def test_a_killed_evaluation_is_judged_again_after_a_restart(stage: Stage) -> None:
     stage.feed(2, 2, 2, 2)
     run = stage.due()

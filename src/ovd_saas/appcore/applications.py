@@ -7,6 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from ovd.schema import FieldError
+from ovd_saas.appcore import editions
 from ovd_saas.appcore.refusals import Refusal
 from ovd_saas.domain import applications as rules
 from ovd_saas.domain import outlook, service
@@ -71,8 +72,7 @@ def act(*, application: Application, action: str, by: str, now: datetime) -> App
     returned says what happens next.
     """
     with transaction.atomic():
-        fresh = Application.objects.select_for_update(of=("self",)).select_related("organisation", "release")
-        application = fresh.get(pk=application.pk)
+        application = editions.locked(application.pk)
         refusal = rules.refusal(
             action, application.status, application.service, application.health,
             has_release=application.release is not None,

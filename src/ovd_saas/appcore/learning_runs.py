@@ -60,7 +60,7 @@ def submit(*, application: Application, trigger: str, cause: str, reason: str, b
     `trigger` is schedule, data, notice, drift or manual; `cause` names what it was, `reason` is a sentence for people,
     `by` an actor. What a notice asked for is answered by this run. Raises NotLearning, AlreadyLearning.
     """
-    application = Application.objects.select_for_update(of=("self",)).select_related("release").get(pk=application.pk)
+    application = editions.locked(application.pk)
     check_learning(application)
     last = application.learning_runs.order_by("-number").first()
     if application.learning_runs.filter(status__in=learning_runs.OPEN).exists():

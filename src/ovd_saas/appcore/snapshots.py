@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from django.db import transaction
+from django.db.models import F
 
 from ovd.values import parse_moment
 from ovd_saas.appcore.refusals import Refusal
@@ -43,8 +44,8 @@ def freeze(*, run: LearningRun, parent: ModelVersion | None, learn: dict[str, An
     `learn` is the table [learn] of the manifest, `parent` the live version. Raises NothingToLearn, Ended.
     """
     while True:
-        deliveries = _deliveries(run.application_id)
-        frozen = _frozen(deliveries, _rule(learn, parent))
+        rule = _rule(learn, parent)
+        frozen = _frozen(_deliveries(run.application_id, rule), rule)
         if not frozen.train:
             raise NothingToLearn(_why_nothing(frozen, parent))
         snapshot = _keep(run, frozen, now)
@@ -61,8 +62,12 @@ def _rule(learn: dict[str, Any], parent: ModelVersion | None) -> Rule:
     return replace(rule, after=after)
 
 
-def _deliveries(application_id: int) -> list[Delivery]:
+def _deliveries(application_id: int, rule: Rule) -> list[Delivery]:
+    """All batches. Samples that were put into a further batch, because another one of theirs was taken down, are not
+    new: the step that learned them stands on it."""
     rows = Batch.objects.filter(application=application_id, taken_down_at=None).order_by("number")
+    if rule.data == rules.NEW:
+        rows = rows.exclude(step__status=learning_runs.PROMOTED, step__snapshot__last__lt=F("number"))
     return [Delivery(*row) for row in rows.values_list("number", "digest", "samples")]
 
 

@@ -87,7 +87,12 @@ class Reins:
         self._baking = Baking(engine, watching.runner)
         self._loops = [
             Loop("living", living.tick, period_seconds=1.0, hears=("queue", "application", "processes", EVENT)),
-            Loop("learning", self._learning.tick, period_seconds=1.0, hears=("learning", "application", EVENT)),
+            Loop(
+                "learning",
+                self._learning.tick,
+                period_seconds=self._learning.pause,
+                hears=("learning", "application", EVENT),
+            ),
             *(Loop(f"building-{n}", building.tick, period_seconds=5.0, hears=("release",)) for n in range(BUILDERS)),
             Loop("triggering", self._triggering.tick, period_seconds=self._triggering.pause, hears=triggering.HEARS),
             *(
@@ -95,7 +100,7 @@ class Reins:
                 for n in range(SOURCERS)
             ),
             Loop("drifting", drifting.tick, period_seconds=5.0, hears=drifting.HEARS),
-            Loop("baking", self._baking.tick, period_seconds=1.0, hears=("model",)),
+            Loop("baking", self._baking.tick, period_seconds=self._baking.pause, hears=("model",)),
             Loop("reaping", reaping.tick, period_seconds=1.0),
             Loop("sweeping", sweeping.tick, period_seconds=60.0),
             Loop("seeing the runner", watching.note_alive, period_seconds=5.0),

@@ -5,13 +5,14 @@ made stand or fall together, so that dying anywhere in it costs nothing but look
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
 from ovd.schema import FieldError
-from ovd_saas.appcore import learning_runs
+from ovd_saas.appcore import editions, learning_runs
 from ovd_saas.appcore.refusals import Refusal
 from ovd_saas.domain import learning, service, status, triggers
 from ovd_saas.domain.outlook import next_event
@@ -83,8 +84,9 @@ def _take_notice(
 
 
 def _locked(application_id: int) -> Application | None:
-    rows = Application.objects.select_for_update(of=("self",)).select_related("release", "organisation")
-    return rows.filter(pk=application_id).first()
+    with suppress(Application.DoesNotExist):
+        return editions.locked(application_id)
+    return None
 
 
 def _learns(application: Application) -> bool:

@@ -166,6 +166,8 @@ _MESSAGES = {
     "string_type": "It must be a text.",
     "string_unicode": "It holds a character that cannot be stored.",
     "model_attributes_type": "It must be a JSON object.",
+    "int_type": "It must be a whole number.",
+    "int_from_float": "It must be a whole number.",
     "int_parsing": "It must be a whole number.",
     "int_parsing_size": "It must be a smaller number.",
     "string_too_short": "It has too few characters; the least is {min_length}.",

@@ -405,6 +405,10 @@ class Migration(migrations.Migration):
             model_name='batch',
             index=models.Index(condition=models.Q(('step__isnull', True), ('taken_down_at__isnull', True)), fields=['application'], name='batch_pending'),
         ),
+        migrations.AddIndex(
+            model_name='batch',
+            index=models.Index(condition=models.Q(('taken_down_at__isnull', False)), fields=['application', 'taken_down_at'], name='batch_taken_down'),
+        ),
         migrations.AddConstraint(
             model_name='batch',
             constraint=models.UniqueConstraint(fields=('application', 'number'), name='numbered_batches'),

@@ -1,5 +1,8 @@
 """Batches, beyond what `queries/received` lists: where one came from, and who learned from it. Floor 1."""
 
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef
@@ -9,8 +12,17 @@ from ovd_saas.store.queries.received import batches as page_of
 from ovd_saas.store.queries.received import status
 from ovd_saas.store.records import Application, Batch, Execution, ModelVersion, SourceFile
 
-__all__ = ["by_number", "from_executions", "models_of", "of_execution", "page_of", "source_files", "status",
-           "unsampled", "why_no_sample", "with_sources"]  # fmt: skip
+__all__ = ["Pulls", "by_number", "from_executions", "models_of", "of_execution", "page_of", "pulls", "source_files",
+           "status", "unsampled", "why_no_sample", "with_sources"]  # fmt: skip
+
+
+class Pulls(NamedTuple):
+    """How far the sources of an application were looked at, if it has any."""
+
+    application: int
+    release: int
+    until: datetime | None  # their schedules
+    asked_at: datetime | None
 
 
 def models_of(batch: Batch) -> list[ModelVersion]:
@@ -52,9 +64,17 @@ def unsampled(application_id: int, most: int) -> list[UUID]:
     return list(rows.order_by("finished_at", "id").values_list("pk", flat=True)[:most])
 
 
-def with_sources() -> list[Application]:
-    """Enabled applications whose manifest names sources."""
-    rows = Application.objects.filter(status="enabled", release__manifest__learn__sources__0__isnull=False)
+def pulls() -> list[Pulls]:
+    """Of all enabled applications with a release, without a look at what that says."""
+    rows = Application.objects.filter(status="enabled", release__isnull=False).order_by("pk")
+    return [Pulls(*row) for row in rows.values_list("pk", "release", "pulled_until", "pull_asked_at")]
+
+
+def with_sources(ids: Iterable[int]) -> list[Application]:
+    """Those of these that are enabled, and whose manifest names sources."""
+    rows = Application.objects.filter(
+        pk__in=list(ids), status="enabled", release__manifest__learn__sources__0__isnull=False
+    )
     return list(rows.select_related("organisation", "release__created_by").order_by("pk"))
 
 

@@ -46,6 +46,11 @@ class Batch(models.Model):
                 name="batch_pending",
                 condition=models.Q(step__isnull=True, taken_down_at__isnull=True),
             ),
+            models.Index(
+                fields=["application", "taken_down_at"],
+                name="batch_taken_down",
+                condition=models.Q(taken_down_at__isnull=False),
+            ),
         ]
 
 

@@ -1,6 +1,7 @@
 """Learning lives: on a whole platform, through kill -9 of each part, every batch is learned once, and what was live
 when is what the executions say."""
 
+import itertools
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from platforms import APPS, Platform, until
 LEARNER = "demo/learner"
 A = f"/api/v1/applications/{LEARNER}"
 DONE = ("promoted", "rejected", "failed", "cancelled", "awaiting")
+_fed = itertools.count()
 SLACK = timedelta(milliseconds=250)  # between the moment a process is ready and a web process that hears of it
 
 
@@ -33,8 +35,11 @@ def learning() -> Iterator[Platform]:
 
 
 def feed(platform: Platform, *values: float, act: str = "", key: str | None = None) -> dict[str, Any]:
-    """One batch; tried again with the same key while the platform is away."""
-    rows = [{"value": value, **({"act": act} if act and not place else {})} for place, value in enumerate(values)]
+    """One batch, unlike every other one; tried again with the same key while the platform is away."""
+    unlike = next(_fed) * 1e-6
+    rows = [
+        {"value": value + unlike, **({"act": act} if act and not place else {})} for place, value in enumerate(values)
+    ]
     body = "".join(json.dumps(row) + "\n" for row in rows)
     key = key or os.urandom(8).hex()
     headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": key}
@@ -50,6 +55,12 @@ def feed(platform: Platform, *values: float, act: str = "", key: str | None = No
 
     batch: dict[str, Any] = until(sent, 60, "the batch is taken in")
     return batch
+
+
+def feed_acting(platform: Platform, act: str) -> dict[str, Any]:
+    """A batch whose first sample is learned from, because the holdout is smaller than the batch."""
+    known = sum(batch["samples"] for batch in items(platform, "batches"))
+    return feed(platform, *[2.0] * (known + 4), act=act)
 
 
 def items(platform: Platform, path: str) -> list[dict[str, Any]]:
@@ -75,13 +86,13 @@ def test_data_wakes_it_to_learn_and_the_gate_decides(learning: Platform) -> None
     [model] = items(learning, "models")
     assert (model["number"], model["status"], model["live"]) == (1, "active", True)
     execution = learning.client().execute(LEARNER, {"value": 0.0})
-    assert execution.outputs["result"] == 2.0 and execution.document["model"] == 1
+    assert execution.outputs["result"] == pytest.approx(2.0) and execution.document["model"] == 1
 
 
 @pytest.mark.parametrize("part", ["appcore", "web", "runner", "postgresql"])
 def test_each_batch_is_learned_once_although_this_is_killed(part: str, learning: Platform) -> None:
     before = len(items(learning, "batches"))
-    feed(learning, 2, 2, 2, act="slow")
+    feed_acting(learning, "slow")
     until(lambda: any(run["progress"] for run in items(learning, "learning-runs")[:1]), says="it learns")
     learning.kill(part)
     feed(learning, 2, 2, 2, 2)
@@ -94,7 +105,7 @@ def test_each_batch_is_learned_once_although_this_is_killed(part: str, learning:
 
 
 def test_the_learning_process_itself_may_be_killed(learning: Platform) -> None:
-    feed(learning, 2, 2, 2, act="die")
+    feed_acting(learning, "die")
     until(lambda: at_rest(learning), 60, "it is learned")
     run = items(learning, "learning-runs")[0]
     assert run["attempts"] == 2 and run["status"] in ("promoted", "rejected"), run
@@ -134,7 +145,6 @@ def test_promotions_and_rollbacks_under_load_fail_no_request_and_live_at_agrees_
         answer = http.post(f"{A}/models/rollback", json={"reason": "Just trying."})
         assert answer.status_code in (200, 202), answer.text
         until(lambda: http.get(A).json()["model"] is not None)
-    time.sleep(0)
     done.set()
     for thread in threads:
         thread.join(60)
@@ -146,7 +156,7 @@ def test_promotions_and_rollbacks_under_load_fail_no_request_and_live_at_agrees_
             if model not in live:
                 wrong.append((started, model, live))
     assert wrong == []
-    assert len({model for _, _, model in seen}) == 2
+    assert {model for _, _, model in seen} >= set(versions)
 
 
 def _live(http: httpx.Client, at: datetime) -> int | None:
@@ -159,7 +169,7 @@ def _live(http: httpx.Client, at: datetime) -> int | None:
 def test_appcore_frozen_while_it_learns_and_another_takes_over_changes_nothing_twice(learning: Platform) -> None:
     """A zombie: it wakes up after its lease is gone."""
     versions = len(items(learning, "models"))
-    feed(learning, 2, 2, 2, act="slow")
+    feed_acting(learning, "slow")
     until(lambda: any(run["status"] == "running" for run in items(learning, "learning-runs")[:1]), says="it learns")
     pid = learning.up["pids"]["appcore"]
     os.kill(pid, signal.SIGSTOP)

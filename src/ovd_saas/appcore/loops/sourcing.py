@@ -16,7 +16,7 @@ from ovd_saas.store.queries import batches as queries
 from ovd_saas.store.records import Application
 
 log = structlog.get_logger()
-HEARS = ("application", "release", "trigger")
+HEARS = ("release", "trigger")  # what else moves them on is found within PERIOD_SECONDS
 PERIOD_SECONDS = 5.0
 
 

@@ -53,15 +53,13 @@ def test_checkpoints_are_let_go_when_the_run_needs_them_no_more(stage: Stage) ->
     assert run.candidate.digest in loose and len(loose) >= 2, "the sweeper finds what is referred to by itself"
 
 
-def test_a_database_that_goes_away_costs_nothing_that_was_learned(stage: Stage) -> None:
+def test_a_database_that_goes_away_costs_nothing_that_was_learned(
+    stage: Stage, kick_everybody_out: Callable[[], None]
+) -> None:
     stage.feed(2, 2, 2, act="slow")
     run = stage.due()
     stage.until_it_tells(run)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        )
+    kick_everybody_out()
     stage.until(run, "promoted")
     assert (run.attempts, Process.objects.filter(kind="learn").count()) == (1, 1)
 

@@ -84,14 +84,19 @@ class Execute:
     concurrency: int = _rule(1, "integer", 1, 256)  # executions at once in one process
     max_queue: int = _rule(1000, "integer", 1, 1_000_000)
     max_attempts: int = _rule(3, "integer", 1, 100)
+    max_replicas: int = _rule(1, "integer", 1, 64)  # processes at once, while the queue asks for them
 
 
 @dataclasses.dataclass(frozen=True)
 class Sleep:
     after: float = _rule(300, "number", 0, LONGEST)  # s of quiet time
-    wake: str = _rule("spawn", "text", choices=("spawn", "fork"))
-    preload: Tuple[str, ...] = _rule((), "texts")  # modules a template process imports
+    wake: str = _rule("fork", "text", choices=("fork", "spawn"))  # from a template process, or from nothing
+    preload: Tuple[str, ...] = _rule(
+        ("auto",), "texts"
+    )  # modules a template imports; auto: the lock's known heavy ones
     keep_awake: str = _rule("", "text")
+    time_zone: str = _rule("UTC", "text")  # of keep_awake
+    predict: bool = _rule(False, "flag")  # wake ahead of regular use
 
 
 @dataclasses.dataclass(frozen=True)

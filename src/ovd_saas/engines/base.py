@@ -1,6 +1,6 @@
 """Engines: where processes run. AppCore speaks through this port; `local` is the runner of this machine."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -53,7 +53,7 @@ class Process:
     """One process that lives at a runner."""
 
     process: str  # the id that the caller chose
-    pid: int
+    pid: int | None  # None until its template has forked it
     address: str  # path of its unix socket
     release: str  # digest
     state: str  # starting | ready | stopping
@@ -61,6 +61,18 @@ class Process:
     rss_mb: float  # of the process and its children
     model: str | None = None  # digest of the model that it was started with
     task: bool = False  # it does one task instead of serving
+
+
+@dataclass(frozen=True)
+class Template:
+    """A process that has imported libraries and forks the processes of applications."""
+
+    environment: str  # digest
+    preload: tuple[str, ...]  # modules it has imported
+    pid: int
+    memory_mb: float  # pages that it shares with its children counted in part
+    children: int  # that live
+    used_at: str  # RFC 3339, UTC
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,10 @@ class Machine:
     started_at: str  # RFC 3339, UTC
     processes: tuple[Process, ...]
     load: float = 0.0  # of the last minute
+    walls: dict[str, str] = field(default_factory=dict)  # each wall's name: empty if it stands, else why it does not
+    templates: tuple[Template, ...] = ()
+    applications_mb: int = 0  # memory for all processes of applications together
+    templates_mb: int = 0  # memory for all templates together
 
 
 @dataclass(frozen=True)
@@ -93,7 +109,7 @@ class Prepared:
 class Started:
     """A process has begun; it is not ready yet, but its socket already takes connections."""
 
-    pid: int
+    pid: int | None  # None while its template is being built; `Ready` tells it
     address: str
 
 
@@ -119,6 +135,8 @@ class Ready:
     process: str
     seconds: float  # from the start call to now
     parts: dict[str, float] = field(default_factory=dict)  # `import` and `setup`, seconds, as the process measured
+    pid: int | None = None
+    how: str = ""  # fork: a template was there; template: one was built first; spawn: from nothing
 
 
 @dataclass(frozen=True)
@@ -165,10 +183,16 @@ class Engine(Protocol):
         cpus: float = 1,
         disk_mb: int = 256,
         start_seconds: float | None = None,
+        preload: Sequence[str] = (),
+        fork: bool = True,
+        background: bool = False,
+        hosts: Sequence[str] = (),
     ) -> Started:
         """Start a process under an id of the caller's choice, set up with the model of that digest, or with none; the
         same id twice starts one process. It serves, or does one task. One that is not ready within `start_seconds`
-        (by default as the machine says) is killed. Raises NotPrepared, NoModel, StartFailed."""
+        (by default as the machine says) is killed. It is forked from a template that has imported `preload`, or with
+        `fork=False` begins from nothing. In the `background` it gives way to others. It reaches the network at `hosts`
+        (each `host:port`) and nowhere else. Raises NotPrepared, NoModel, StartFailed."""
 
     def provide_model(self, digest: str, archive: Iterable[bytes]) -> None:
         """Bring a model to the machine: the bytes of its tar, in chunks. Raises CallRefused (`bad_model`)."""

@@ -3,7 +3,7 @@
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from ovd_saas.engines.base import (
     Ready,
     RunnerDown,
     StartFailed,
+    Template,
 )
 from ovd_saas.engines.base import Started as Started
 
@@ -58,6 +59,13 @@ class Local:
             started_at=answer["started_at"],
             processes=_processes(answer),
             load=answer["load"],
+            walls=answer.get("walls", {}),
+            templates=tuple(
+                Template(**template | {"preload": tuple(template["preload"])})
+                for template in answer.get("templates", ())
+            ),
+            applications_mb=answer.get("applications_mb", 0),
+            templates_mb=answer.get("templates_mb", 0),
         )
 
     def prepare(self, release_digest: str, archive: Iterable[bytes], on_log: Callable[[str], None]) -> Prepared:
@@ -86,10 +94,15 @@ class Local:
         cpus: float = 1,
         disk_mb: int = 256,
         start_seconds: float | None = None,
+        preload: Sequence[str] = (),
+        fork: bool = True,
+        background: bool = False,
+        hosts: Sequence[str] = (),
     ) -> Started:
         call: Header = {"type": "start", "process": process, "release": release, "environment": environment}
         call |= {"model": model, "task": task, "concurrency": concurrency, "start_seconds": start_seconds}
         call |= {"memory_mb": memory_mb, "cpus": cpus, "disk_mb": disk_mb}
+        call |= {"preload": list(preload), "fork": fork, "background": background, "hosts": list(hosts)}
         try:
             answer = self._call(call)
         except CallRefused as refused:
@@ -98,7 +111,7 @@ class Local:
             if refused.code == "no_model":
                 raise NoModel(refused.message) from None
             raise StartFailed(refused.code, refused.message) from None
-        return Started(answer["pid"], answer["address"])
+        return Started(answer.get("pid"), answer["address"])
 
     def provide_model(self, digest: str, archive: Iterable[bytes]) -> None:
         with self._line(fresh=True) as line:
@@ -286,7 +299,7 @@ def _event(header: Header) -> Event | None:
     if header["type"] == "watching":
         return Connected(_processes(header), tuple(_exited(exit) for exit in header["exits"]))
     if header.get("event") == "ready":
-        return Ready(header["process"], header["seconds"], header["parts"])
+        return Ready(header["process"], header["seconds"], header["parts"], header.get("pid"), header.get("how", ""))
     if header.get("event") == "exited":
         return _exited(header)
     return None  # a sign of life

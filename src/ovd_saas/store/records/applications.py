@@ -40,6 +40,7 @@ class Application(models.Model):
     retry_at = models.DateTimeField(null=True)  # no start before this moment
     next_what = models.CharField(max_length=300, blank=True)  # what happens next, a sentence
     next_at = models.DateTimeField(null=True)
+    network_allowed = models.JSONField(default=list)  # host:port that an operator lets it reach, if it asks for them
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
 

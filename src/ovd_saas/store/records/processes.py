@@ -29,6 +29,9 @@ class Process(models.Model):
     run = models.ForeignKey("LearningRun", models.CASCADE, null=True, related_name="processes")  # that it works for
     state = models.CharField(max_length=16, default="starting")
     concurrency = models.PositiveIntegerField(default=1)
+    memory_mb = models.PositiveIntegerField(default=512)  # that it holds of the machine's
+    how = models.CharField(max_length=16, blank=True)  # it was born: fork | template | spawn; empty = not ready yet
+    ready_seconds = models.FloatField(null=True)  # from the order to being ready
     pid = models.PositiveIntegerField(null=True)
     address = models.CharField(max_length=200, blank=True)  # unix socket path
     condemned = models.TextField(blank=True)  # why it is to be killed now; empty = it is not

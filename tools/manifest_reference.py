@@ -45,13 +45,16 @@ MEANINGS = {
     "execute.concurrency": "Executions at once in one process",
     "execute.max_queue": "Executions that may wait; more are answered with 429",
     "execute.max_attempts": "How often an execution is begun when its process dies",
+    "execute.max_replicas": "Processes that serve at once, while the queue asks for more than one",
     "sleep.after": "s of quiet after which it falls asleep",
-    "sleep.wake": "How a process begins: a new one, or a fork of one that has imported the libraries",
-    "sleep.preload": "Modules that are imported before somebody waits",
-    "sleep.keep_awake": "A time of the week in which it does not sleep; kept with the release, not yet obeyed",
+    "sleep.wake": "How a process begins: a fork of a *template* that has imported the libraries, or a new one",
+    "sleep.preload": "Modules that the template imports; `auto`: those of the heavy libraries in the lock; empty: none",
+    "sleep.keep_awake": "Times of the week in which it does not sleep",
+    "sleep.time_zone": "Of `keep_awake`, an IANA name",
+    "sleep.predict": "Whether it is woken ahead of a use that is regular",
     "environment.lock": "The lock file, with hashes; an empty one means no packages",
     "environment.python": "Which Pythons it runs with",
-    "network.hosts": "Hosts that it means to reach; said for people, not enforced",
+    "network.hosts": "What it means to reach; only what operators allow is reached",
     "learn.on_wake": "When a user comes while it learns: both at once, learning gives way, or the user waits",
     "learn.data": "`all`: learn from everything each time. `new`: from what the parent has not learned",
     "learn.schedule": 'Cron: learning is due at these moments; with `data = "new"`, if anything is',
@@ -162,6 +165,8 @@ def _default(field: "dataclasses.Field[object]") -> str:
         return f"`{str(value).lower()}`"
     if value in ("", ()):
         return "–"
+    if isinstance(value, tuple):
+        return f"`{list(value)!r}`".replace("'", '"')
     return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
 
 

@@ -50,8 +50,10 @@ def test_every_key_is_read_and_absent_ones_have_their_defaults(tmp_path: Path) -
     assert (found.resources.memory_mb, found.resources.cpus, found.resources.gpus) == (1024, 0.5, 0)
     assert found.authors[0].name == "Ada"
     assert found.tags == ("series",)
-    assert (found.sleep.after, found.sleep.wake) == (15, "spawn")
-    assert found.execute.concurrency == 1
+    assert (found.sleep.after, found.sleep.wake, found.sleep.preload) == (15, "fork", ("auto",))
+    assert (found.sleep.keep_awake, found.sleep.time_zone, found.sleep.predict) == ("", "UTC", False)
+    assert (found.execute.concurrency, found.execute.max_replicas) == (1, 1)
+    assert found.network.hosts == ()
     assert found.learn is not None and found.gate is not None
     assert [(field.name, field.kind) for field in found.learn.sample] == [("time", "datetime"), ("flow", "number")]
     assert (found.learn.on_wake, found.gate.direction) == ("yield", "min")
@@ -79,7 +81,7 @@ def test_without_the_table_learn_an_application_only_executes() -> None:
         (HEAD + "[execute]\ntimeout = nan\n", 5, "execute.timeout", "must be a number", ""),
         (HEAD + "[execute]\ntimeout = inf\n", 5, "execute.timeout", "must be a number, not inf", ""),
         (HEAD + "[learn]\nquiet = 1e300\n" + GATE, 5, "learn.quiet", "the most is 1e+08", ""),
-        (HEAD + "[sleep]\nwake = 'frok'\n", 5, "sleep.wake", "must be one of spawn, fork", 'Did you mean "fork"?'),
+        (HEAD + "[sleep]\nwake = 'frok'\n", 5, "sleep.wake", "must be one of fork, spawn", 'Did you mean "fork"?'),
         (HEAD + "tags = ['a', 1]\n", 4, "tags", "list of texts", ""),
         (HEAD + "resources = 3\n", 4, "resources", "Must be a table", "Write [resources]"),
         (HEAD + "command = 'sh x.sh'\n", 4, "command", "both entry and command", ""),

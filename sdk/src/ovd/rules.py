@@ -107,7 +107,7 @@ class Environment:
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    hosts: Tuple[str, ...] = _rule((), "texts")
+    hosts: Tuple[str, ...] = _rule((), "texts")  # host:port, or host for port 443
 
 
 @dataclasses.dataclass(frozen=True)

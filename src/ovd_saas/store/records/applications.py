@@ -38,6 +38,10 @@ class Application(models.Model):
     start_failures = models.PositiveIntegerField(default=0)  # in a row
     upcoming_failures = models.PositiveIntegerField(default=0)  # starts of what is upcoming that failed
     retry_at = models.DateTimeField(null=True)  # no start before this moment
+    wakes_at = models.DateTimeField(null=True)  # from then on the platform itself wants to look at it: hours, habits
+    foreseen = models.JSONField(null=True)  # {looked_at, at?, until?, why?}: its regular use, as it was found then
+    waits_since = models.DateTimeField(null=True)  # it waits for memory; the moment since when somebody waits for it
+    waits_mb = models.PositiveIntegerField(default=0, db_default=0)  # so much
     next_what = models.CharField(max_length=300, blank=True)  # what happens next, a sentence
     next_at = models.DateTimeField(null=True)
     network_allowed = models.JSONField(default=list)  # host:port that an operator lets it reach, if it asks for them
@@ -53,6 +57,12 @@ class Application(models.Model):
                 fields=["wake_asked_at"],
                 name="application_wake_asked",
                 condition=models.Q(wake_asked_at__isnull=False),
+            ),
+            models.Index(fields=["wakes_at"], name="application_wakes_at", condition=models.Q(wakes_at__isnull=False)),
+            models.Index(
+                fields=["waits_since"],
+                name="application_waits",
+                condition=models.Q(waits_since__isnull=False),
             ),
         ]
 

@@ -153,7 +153,8 @@ def allowed(rule: Rule) -> str:
     if rule.choices:
         return _listed(rule.choices)
     if rule.said:
-        return rule.said.replace("|", "\\|")
+        said = rule.said.replace("|", "\\|")
+        return f"list; each {said}" if rule.kind == "texts" else said
     low, high = (None if bound is None else f"{bound:,g}" for bound in (rule.minimum, rule.maximum))
     bounds = f" {low} to {high}" if low and high else f" ≥ {low}" if low else f" ≤ {high}" if high else ""
     return f"{_UNITS[rule.kind]}{bounds}"

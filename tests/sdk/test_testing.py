@@ -259,3 +259,13 @@ def test_learning_that_goes_wrong_says_how(tmp_path: Path, old: str, new: str, r
 def test_an_application_that_only_executes_cannot_learn(tmp_path: Path) -> None:
     with pytest.raises(testing.ProblemsFound, match="does not learn"):
         testing.learn(APPS / "echo", [], tmp_path / "model")
+
+
+def test_the_check_says_what_the_template_will_import(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, GOOD)
+    (folder / "requirements.lock").write_text("scikit-learn==1.9.1\n")
+    events: list[testing.Event] = []
+    testing.check(folder, tell=events.append)
+    told = next(event for event in events if event["event"] == "preload")
+    assert "sklearn.linear_model" in told["modules"]
+    assert told["source"] == "lock"

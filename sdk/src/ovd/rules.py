@@ -5,13 +5,15 @@ import math
 import re
 from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 
+from ovd import preloads, reach
 from ovd.fields import KINDS, Field
 
 LONGEST = 100_000_000  # s, three years: no length of the manifest is more, so that moments stay within the calendar
 
 
 class Rule(NamedTuple):
-    """What a value may be. `kind` is text, texts, integer, number or flag; bounds are included."""
+    """What a value may be. `kind` is text, texts, integer, number or flag; bounds are included; a pattern is of
+    each text."""
 
     kind: str
     minimum: Optional[float] = None
@@ -25,7 +27,8 @@ class Rule(NamedTuple):
         if self.kind == "texts":
             if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
                 return f"must be a list of texts, not {_shown(value)}."
-            return ""
+            wrong = [item for item in value if self.pattern and not re.fullmatch(self.pattern, item)]
+            return f"holds {_shown(wrong[0])}; each must be {self.said}." if wrong else ""
         if not _FITS[self.kind](value):
             return f"must be {_CALLED[self.kind]}, not {_shown(value)}."
         if self.choices and value not in self.choices:
@@ -91,9 +94,7 @@ class Execute:
 class Sleep:
     after: float = _rule(300, "number", 0, LONGEST)  # s of quiet time
     wake: str = _rule("fork", "text", choices=("fork", "spawn"))  # from a template process, or from nothing
-    preload: Tuple[str, ...] = _rule(
-        ("auto",), "texts"
-    )  # modules a template imports; auto: the lock's known heavy ones
+    preload: Tuple[str, ...] = _rule((preloads.AUTO,), "texts", pattern=preloads.PATTERN, said=preloads.SAID)
     keep_awake: str = _rule("", "text")
     time_zone: str = _rule("UTC", "text")  # of keep_awake
     predict: bool = _rule(False, "flag")  # wake ahead of regular use
@@ -107,7 +108,7 @@ class Environment:
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    hosts: Tuple[str, ...] = _rule((), "texts")  # host:port, or host for port 443
+    hosts: Tuple[str, ...] = _rule((), "texts", pattern=reach.PATTERN, said=reach.SAID)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
-from ovd import learning, loading, trial
+from ovd import learning, loading, preloads, trial
 from ovd.app import Evaluation, Failed
 from ovd.context import Context, Yielded
 from ovd.loading import ImportFailed, Loaded
@@ -41,6 +41,14 @@ class SampleRun:
     seconds: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Preload:
+    """What is imported before anybody waits."""
+
+    modules: List[str]
+    source: str  # where the list comes from: lock or manifest
+
+
 @dataclasses.dataclass
 class Report:
     """What the check of a folder found."""
@@ -64,6 +72,9 @@ def check(folder: Folder, *, tell: Callable[[Event], None] = lambda event: None)
     if loaded is not None:
         report.schema = loaded.schema
         tell({"event": "schema", "schema": loaded.schema})
+        preload = _preload(loaded)
+        if preload.modules:
+            tell({"event": "preload", **dataclasses.asdict(preload)})
         for sample in loaded.samples:
             ran = _run_sample(loaded, sample)
             report.samples.append(ran)
@@ -84,6 +95,15 @@ def _loaded(folder: Folder, report: Report, tell: Callable[[Event], None]) -> Op
             print(error.traceback, file=sys.stderr)
         return None
     return loaded
+
+
+def _preload(loaded: Loaded) -> Preload:
+    manifest = loaded.manifest
+    if manifest.sleep.wake == "spawn":
+        return Preload([], "manifest")
+    lock = (loaded.folder / manifest.environment.lock).read_text(encoding="utf-8", errors="replace")
+    modules = preloads.resolved(manifest.sleep.preload, "" if manifest.command else lock)
+    return Preload(modules, "lock" if preloads.AUTO in manifest.sleep.preload else "manifest")
 
 
 def _set_up(loaded: Loaded, model: Optional[Path]) -> None:
@@ -262,6 +282,8 @@ def _sentence(event: Event) -> str:
         return str(Problem(*(event[part] for part in Problem._fields)))
     if kind == "sample":
         return f"sample {event['name']}: {event['status']} in {event['seconds']:.3f} s {event['message']}".rstrip()
+    if kind == "preload":
+        return preloads.said(event["modules"], event["source"])
     if kind == "done":
         return "All is well." if event["ok"] else "There is something to cure."
     return ""

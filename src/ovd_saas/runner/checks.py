@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ovd import preloads
 from ovd_saas.runner.commands import Outcome
 from ovd_saas.runner.failures import PreparationFailed
 
@@ -41,6 +42,8 @@ class Report:
             sample = {key: event.get(key) for key in ("name", "status", "message", "seconds")}
             self.samples.append(sample)
             self.say(_wording(sample))
+        elif kind == "preload":
+            self.say(preloads.said(event.get("modules") or [], event.get("source") or ""))
         elif kind == "problem":
             problem = _place(event)
             self.problems.append(problem)

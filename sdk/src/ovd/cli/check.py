@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ovd import preloads
 from ovd.cli.refusal import Refusal
 
 
@@ -35,6 +36,8 @@ def run_check(folder: Path) -> bool:
         elif event["event"] == "sample":
             samples += 1
             print(sample_line(event), flush=True)
+        elif event["event"] == "preload":
+            print(preloads.said(event["modules"], event["source"]), flush=True)
         elif event["event"] == "done":
             is_ok = bool(event["ok"])
     if is_ok:

@@ -1,0 +1,44 @@
+"""Limits: what the kernel counts for each process by itself (rlimits), root or not."""
+
+import os
+import resource
+
+MB = 1 << 20
+HEADROOM_MB = 1024  # writable address space that may be reserved beyond the memory that may be used
+OPEN_FILES = 4096
+PREFERRED_VICTIM = "500"  # when the machine runs out of memory, applications go before the platform
+
+
+def bind(*, memory_mb: int, disk_mb: int, tasks: int) -> None:
+    """Bounds of this process, and of each of its children anew: reserved memory, longest file, open files, and tasks of
+    its uid in its user namespace. No core dumps, no message queues."""
+    _at_most(resource.RLIMIT_CORE, 0)
+    _at_most(resource.RLIMIT_DATA, (memory_mb + HEADROOM_MB) * MB)
+    _at_most(resource.RLIMIT_FSIZE, disk_mb * MB)
+    _at_most(resource.RLIMIT_NOFILE, OPEN_FILES)
+    _at_most(resource.RLIMIT_NPROC, tasks)
+    _at_most(resource.RLIMIT_MSGQUEUE, 0)
+
+
+def go_first() -> None:
+    """Be chosen before others when the machine has no memory left. A preference, not a wall: not every /proc has it."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write(PREFERRED_VICTIM)
+    except OSError:
+        return
+
+
+def _at_most(kind: int, value: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    try:
+        resource.setrlimit(kind, (value, value))
+    except (OSError, ValueError) as error:
+        raise OSError(getattr(error, "errno", None), f"limit {kind} to {value}: {error}") from error
+
+
+def tasks_are_counted() -> bool:
+    """Whether the limit on tasks means anything: the kernel does not bind the machine's own root."""
+    return os.geteuid() != 0

@@ -1,0 +1,353 @@
+"""Control groups: one for each process of ours and its children, where the kernel lets us. Bounds memory and tasks,
+weighs processor time, knows what was used and which bound was met."""
+
+import hashlib
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from ovd_saas.runner import hierarchies
+from ovd_saas.runner.hierarchies import CPU, MEMORY, TASKS, TIME, Hierarchy
+from ovd_saas.runner.sandbox import MB, Limits
+
+log = logging.getLogger(__name__)
+
+SPARES = 64  # empty groups kept for the next processes; making one costs ten times as much as taking one
+RESIDUE = 16 * MB  # an empty group still holds the files it read first; one with more than this is not used again
+SWEEPS = 20  # over the descendants of a process that enters: each round finds what those before forked meanwhile
+ROUNDS = 3  # of killing what is in a group; what takes longer to die is looked at again later
+LAST_SECONDS = 1.0  # for what is killed when a runner begins or ends
+PATIENCE = 5.0  # seconds for a process to enter its group, when its end must wait for that
+
+
+class Group:
+    """What bounds one process with its children. Bounds of controllers that are not to be had are left to the watch:
+    ask `bounds`."""
+
+    def __init__(self, name: str, found: list[Hierarchy], porter: ThreadPoolExecutor) -> None:
+        self.name = name
+        self.process = ""
+        self.pid = 0
+        self.limits = Limits()
+        self.background = False
+        self._scratch_mb = 0
+        self._hierarchies = found
+        self._porter = porter
+        self._entering: Future[None] | None = None
+        self._set: dict[Path, str] = {}  # what was written where, so that it need not be written again
+        self._kills, self._refusals, self._cpu = 0, 0, 0.0  # counted before the present process came
+        for folder in self._folders():
+            folder.mkdir(exist_ok=True)
+
+    # --- the life of a group
+
+    def dedicate(self, process: str, limits: Limits, *, background: bool, scratch_mb: int) -> None:
+        """From now on it bounds this process. Raises OSError."""
+        self.process, self.limits, self.background, self._scratch_mb = process, limits, background, scratch_mb
+        self.pid, self._entering = 0, None
+        self._bound_memory((limits.memory_mb + scratch_mb) * MB)
+        self._bound_tasks(limits.tasks)
+        self._weigh(limits.cpus, background)
+        self._kills, self._refusals, self._cpu = self._killed(), self._refused(), self._seconds()
+
+    def join(self, pid: int) -> None:
+        """Have a child of the runner enter. Returns at once: the kernel takes some 10 ms to move a process, in which
+        it works on. What it forks meanwhile follows it."""
+        self.pid = pid
+        self._entering = self._porter.submit(self._enter, pid)
+
+    def settle(self) -> None:
+        """Returns when nobody is entering any more: until then the number of a process must not be freed, or
+        another's could be taken for it."""
+        if self._entering is not None:
+            self._entering.exception(PATIENCE)
+
+    def bounds(self, controller: str) -> bool:
+        """Whether the process is bound by this controller (`memory`, `pids`) or on its way there."""
+        has_failed = self._entering is not None and self._entering.done() and self._entering.exception() is not None
+        return not has_failed and any(controller in hierarchy.controllers for hierarchy in self._hierarchies)
+
+    def kill(self) -> bool:
+        """End all that is in it; True when it is empty. Nobody in it can fork meanwhile, where tasks are bounded."""
+        for folder in self._folders():
+            with suppress(OSError):
+                (folder / "cgroup.kill").write_text("1")
+        with suppress(OSError):
+            self._write(TASKS, "pids.max", "0")
+        for _ in range(ROUNDS):
+            inside = {pid for folder in self._folders() for pid in hierarchies.pids(folder)}
+            if not inside:
+                return True
+            for pid in inside:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        return False
+
+    def remove(self) -> bool:
+        """Remove it; False while processes are in it."""
+        left = [folder for folder in self._folders() if not hierarchies.remove(folder)]
+        return not left
+
+    def is_clean(self) -> bool:
+        """Whether the next process can have it."""
+        return self._read(MEMORY, "memory.usage_in_bytes", "memory.current") <= RESIDUE
+
+    # --- what was used
+
+    def usage(self) -> tuple[int, float]:
+        """Bytes that its processes hold, without files that the kernel can drop, and seconds of processor time."""
+        return self.memory(), self._seconds() - self._cpu
+
+    def memory(self) -> int:
+        """Bytes that its processes hold: their own pages, files in memory, and what the kernel holds for them."""
+        found = self._folder(MEMORY)
+        if found is None:
+            return 0
+        version, folder = found
+        table = _table(folder / "memory.stat")
+        if version == 1:
+            return table.get("rss", 0) + table.get("shmem", 0) + _number(folder / "memory.kmem.usage_in_bytes")
+        return table.get("anon", 0) + table.get("shmem", 0) + table.get("kernel", 0)
+
+    def breach(self) -> str | None:
+        """The bound that was met: `memory`, also when the kernel killed only a child, or `tasks`."""
+        if self._killed() > self._kills or self._is_over():
+            return "memory"
+        tasks = self._read(TASKS, "pids.current", "pids.current")
+        if tasks >= self.limits.tasks or self._refused() > self._refusals:
+            return "tasks"
+        return None
+
+    def _is_over(self) -> bool:
+        """The kernel's bound leaves room for the scratch folder in memory; without it, the process has less."""
+        if not self._scratch_mb:
+            return False
+        limit = self.limits.memory_mb * MB
+        found = self._folder(MEMORY)
+        if found is None or self._read(MEMORY, "memory.usage_in_bytes", "memory.current") <= limit:
+            return False
+        table = _table(found[1] / "memory.stat")
+        return table.get("rss" if found[0] == 1 else "anon", 0) > limit
+
+    def _killed(self) -> int:
+        found = self._folder(MEMORY)
+        if found is None:
+            return 0
+        return _table(found[1] / ("memory.oom_control" if found[0] == 1 else "memory.events")).get("oom_kill", 0)
+
+    def _refused(self) -> int:
+        """Forks that failed because there were too many tasks."""
+        found = self._folder(TASKS)
+        return _table(found[1] / "pids.events").get("max", 0) if found else 0
+
+    def _seconds(self) -> float:
+        for hierarchy in self._hierarchies:
+            folder = hierarchy.folder / self.name
+            if TIME in hierarchy.controllers:
+                return _number(folder / "cpuacct.usage") / 1e9
+            if hierarchy.version == 2:
+                return _table(folder / "cpu.stat").get("usage_usec", 0) / 1e6
+        return 0.0
+
+    # --- bounds
+
+    def _bound_memory(self, limit: int) -> None:
+        found = self._folder(MEMORY)
+        if found is None:
+            return
+        version, folder = found
+        if version == 1 and (folder / "memory.memsw.limit_in_bytes").exists():
+            if self._set.get(folder / "memory.limit_in_bytes") != str(limit):
+                self._write(MEMORY, "memory.memsw.limit_in_bytes", "-1")  # it may never be the smaller one
+            self._write(MEMORY, "memory.limit_in_bytes", str(limit))
+            self._write(MEMORY, "memory.memsw.limit_in_bytes", str(limit))
+        elif version == 1:
+            self._write(MEMORY, "memory.limit_in_bytes", str(limit))
+        else:
+            self._write(MEMORY, "memory.max", str(limit))
+            self._write(MEMORY, "memory.oom.group", "1")
+            with suppress(OSError):  # a kernel without swap has no such file
+                self._write(MEMORY, "memory.swap.max", "0")
+
+    def _bound_tasks(self, limit: int) -> None:
+        self._write(TASKS, "pids.max", str(limit))
+
+    def _weigh(self, cpus: float, background: bool) -> None:
+        """Processor time in proportion to what was asked for; who works in the background has what others leave."""
+        found = self._folder(CPU)
+        if found is None:
+            return
+        version, folder = found
+        name, unit, least, most = ("cpu.shares", 1024, 2, 262_144) if version == 1 else ("cpu.weight", 100, 1, 10_000)
+        can_idle = (folder / "cpu.idle").exists()  # since Linux 5.15: anybody else goes first, at once
+        if can_idle and background:
+            self._write(CPU, "cpu.idle", "1")
+            self._set.pop(folder / name, None)
+            return
+        if can_idle:
+            self._write(CPU, "cpu.idle", "0")
+        self._write(CPU, name, str(least if background else min(max(round(unit * cpus), least), most)))
+
+    # --- files
+
+    def _folders(self) -> Iterator[Path]:
+        return (hierarchy.folder / self.name for hierarchy in self._hierarchies)
+
+    def _folder(self, controller: str) -> tuple[int, Path] | None:
+        """Version and folder of the hierarchy with this controller."""
+        for hierarchy in self._hierarchies:
+            if controller in hierarchy.controllers:
+                return hierarchy.version, hierarchy.folder / self.name
+        return None
+
+    def _write(self, controller: str, name: str, value: str) -> None:
+        found = self._folder(controller)
+        if found is not None and self._set.get(found[1] / name) != value:
+            (found[1] / name).write_text(value)
+            self._set[found[1] / name] = value
+
+    def _read(self, controller: str, first: str, second: str) -> int:
+        """The number in a file, as version 1 or version 2 names it; 0 where there is none."""
+        found = self._folder(controller)
+        return _number(found[1] / (first if found[0] == 1 else second)) if found else 0
+
+    def _enter(self, pid: int) -> None:
+        """In a thread of its own. Raises OSError when the kernel refuses; a process that has ended is no reason."""
+        try:
+            moved = self._move({pid})
+            for _ in range(SWEEPS):
+                fresh = descendants(pid) - moved
+                if not fresh:
+                    return
+                moved |= self._move(fresh)
+            log.warning("%s forks faster than it can be put into its control group.", self.process)
+        except OSError as error:
+            log.error("Process %s is not in its control group: %s.", self.process, error)
+            raise
+
+    def _move(self, moving: set[int]) -> set[int]:
+        for folder in self._folders():
+            descriptor = os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                for pid in moving:
+                    with suppress(ProcessLookupError):
+                        os.write(descriptor, str(pid).encode())
+            finally:
+                os.close(descriptor)
+        return moving
+
+
+class Groups:
+    """The control groups of this runner. What an earlier runner of the same folders left is ended and removed."""
+
+    def __init__(self, home: Path) -> None:
+        self._record = home / "groups.json"
+        self._prefix = f"ovd-{hashlib.sha256(os.fsencode(home)).hexdigest()[:8]}-"
+        self._number = 0
+        self._spare: list[Group] = []
+        self._dying: list[Group] = []
+        self._porter = ThreadPoolExecutor(1, thread_name_prefix="groups")
+        candidates = hierarchies.mounted()
+        self._sweep({hierarchy.folder for hierarchy in candidates})
+        self.hierarchies, self.missing = hierarchies.usable(candidates, f"{self._prefix}try")
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._record.write_text(json.dumps([str(hierarchy.folder) for hierarchy in self.hierarchies]))
+
+    def make(self, process: str, limits: Limits, background: bool = False, *, scratch_mb: int = 0) -> Group | None:
+        """A group for a process that is about to be born; None where there are none at all. `scratch_mb` is what its
+        scratch folder in memory may hold, beside its own memory; `background` that everybody else goes first."""
+        if not self.hierarchies:
+            return None
+        while self._spare:
+            group = self._spare.pop()
+            try:
+                group.dedicate(process, limits, background=background, scratch_mb=scratch_mb)
+            except OSError:  # what it still holds is more than it may
+                self._discard(group)
+            else:
+                return group
+        self._number += 1
+        group = Group(f"{self._prefix}{self._number}", self.hierarchies, self._porter)
+        group.dedicate(process, limits, background=background, scratch_mb=scratch_mb)
+        return group
+
+    def release(self, group: Group) -> None:
+        """Its process has ended: end what is left in it, and keep it for another, or remove it."""
+        group.settle()
+        if group.kill() and len(self._spare) < SPARES and group.is_clean():
+            self._spare.append(group)
+        else:
+            self._discard(group)
+
+    def tidy(self) -> None:
+        """Look again after groups in which something was still dying."""
+        dying, self._dying = self._dying, []
+        for group in dying:
+            group.kill()
+            self._discard(group)
+
+    def close(self) -> None:
+        """Remove what can be removed; the next runner removes the rest."""
+        self._porter.shutdown()
+        self._spare, self._dying = [], [*self._spare, *self._dying]
+        end = time.monotonic() + LAST_SECONDS
+        self.tidy()
+        while self._dying and time.monotonic() < end:
+            time.sleep(0.01)
+            self.tidy()
+
+    def _discard(self, group: Group) -> None:
+        if not group.remove():
+            self._dying.append(group)
+
+    def _sweep(self, folders: set[Path]) -> None:
+        with suppress(FileNotFoundError, ValueError):
+            folders = folders | {Path(folder) for folder in json.loads(self._record.read_text())}
+        end = time.monotonic() + LAST_SECONDS
+        while left := [folder for folder in hierarchies.named(folders, self._prefix) if not hierarchies.remove(folder)]:
+            for pid in {pid for folder in left for pid in hierarchies.pids(folder)}:
+                log.warning("A process of an earlier runner was still in its control group: killed process %d.", pid)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if time.monotonic() > end:
+                log.warning("Control groups of an earlier runner could not be removed: %s.", ", ".join(map(str, left)))
+                return
+            time.sleep(0.01)
+
+
+def descendants(pid: int) -> set[int]:
+    """The children of a process, their children, and so on."""
+    found: set[int] = set()
+    ahead = [pid]
+    while ahead:
+        parent = ahead.pop()
+        with suppress(OSError):
+            for task in Path(f"/proc/{parent}/task").iterdir():
+                fresh = {int(child) for child in (task / "children").read_text().split()} - found
+                found |= fresh
+                ahead += fresh
+    return found
+
+
+def _number(file: Path) -> int:
+    """The number in a file; 0 when there is none, `max` counts as none."""
+    try:
+        text = file.read_text().strip()
+    except OSError:
+        return 0
+    return int(text) if text.isdigit() else 0
+
+
+def _table(file: Path) -> dict[str, int]:
+    """A file of names and numbers; empty when it cannot be read."""
+    try:
+        lines = file.read_text().splitlines()
+    except OSError:
+        return {}
+    return {name: int(value) for name, _, value in (line.partition(" ") for line in lines) if value.isdigit()}

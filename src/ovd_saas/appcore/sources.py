@@ -71,6 +71,22 @@ def next_at(application: Application, source: Declared, now: datetime) -> dateti
     return schedule.after(application.pulled_until or now) if schedule is not None else None
 
 
+def schedule(*, application: Application, now: datetime) -> None:
+    """Afterwards the moment at which the first of its release's sources comes up is known; where they were never looked
+    at before, the schedules begin to count. Read it with `select_related("release")`."""
+    values: dict[str, Any] = {"pull_release": application.release_id, "pull_at": None}
+    if declared(application):
+        since = application.pulled_until or now
+        values |= {"pulled_until": since, "pull_at": _first_at(application, since)}
+    Application.objects.filter(pk=application.pk, release=application.release_id).update(**values)
+
+
+def _first_at(application: Application, since: datetime) -> datetime | None:
+    schedules = [_schedule(application, source) for source in declared(application)]
+    moments = (found.after(since) for found in schedules if found is not None)
+    return min((at for at in moments if at is not None), default=None)
+
+
 def _came_up(application: Application, source: Declared, since: datetime, now: datetime) -> bool:
     schedule = _schedule(application, source)
     return schedule is not None and schedule.passed(since, now) is not None
@@ -248,6 +264,7 @@ def pulled(*, application: Application, now: datetime) -> None:
     who asked meanwhile still waits. `application` is as it was read before the pull."""
     rows = Application.objects.filter(pk=application.pk)
     rows.update(pulled_until=now)
+    rows.filter(pull_release=application.release_id).update(pull_at=_first_at(application, now))
     if application.pull_asked_at is not None and rows.filter(pull_asked_at=application.pull_asked_at).update(
         pull_asked_at=None
     ):

@@ -1,28 +1,19 @@
 """Batches, beyond what `queries/received` lists: where one came from, and who learned from it. Floor 1."""
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 
 from ovd_saas.store.queries.received import batch as by_number
 from ovd_saas.store.queries.received import batches as page_of
 from ovd_saas.store.queries.received import status
 from ovd_saas.store.records import Application, Batch, Execution, ModelVersion, SourceFile
 
-__all__ = ["Pulls", "by_number", "from_executions", "models_of", "of_execution", "page_of", "pulls", "source_files",
-           "status", "unsampled", "why_no_sample", "with_sources"]  # fmt: skip
+__all__ = ["by_number", "from_executions", "models_of", "of_execution", "page_of", "source_files", "status",
+           "to_pull", "unknown_sources", "unsampled", "why_no_sample"]  # fmt: skip
 
-
-class Pulls(NamedTuple):
-    """How far the sources of an application were looked at, if it has any."""
-
-    application: int
-    release: int
-    until: datetime | None  # their schedules
-    asked_at: datetime | None
+AT_ONCE = 500  # applications whose manifests are read in one look
 
 
 def models_of(batch: Batch) -> list[ModelVersion]:
@@ -64,16 +55,18 @@ def unsampled(application_id: int, most: int) -> list[UUID]:
     return list(rows.order_by("finished_at", "id").values_list("pk", flat=True)[:most])
 
 
-def pulls() -> list[Pulls]:
-    """Of all enabled applications with a release, without a look at what that says."""
-    rows = Application.objects.filter(status="enabled", release__isnull=False).order_by("pk")
-    return [Pulls(*row) for row in rows.values_list("pk", "release", "pulled_until", "pull_asked_at")]
+def unknown_sources() -> list[Application]:
+    """Enabled applications whose sources were not looked at since they have this release, as many as one looks at."""
+    rows = Application.objects.filter(~Q(pull_release=F("release")), status="enabled", release__isnull=False)
+    return list(rows.select_related("release").order_by("pk")[:AT_ONCE])
 
 
-def with_sources(ids: Iterable[int]) -> list[Application]:
-    """Those of these that are enabled, and whose manifest names sources."""
+def to_pull(now: datetime) -> list[Application]:
+    """Enabled applications with sources that somebody asked to be pulled, or whose moment has come."""
+    due = Application.objects.filter(pull_at__lte=now).values("pk")
+    asked = Application.objects.filter(pull_asked_at__isnull=False).values("pk")
     rows = Application.objects.filter(
-        pk__in=list(ids), status="enabled", release__manifest__learn__sources__0__isnull=False
+        pk__in=due.union(asked), status="enabled", release__manifest__learn__sources__0__isnull=False
     )
     return list(rows.select_related("organisation", "release__created_by").order_by("pk"))
 

@@ -35,6 +35,8 @@ class Application(models.Model):
     scheduled_until = models.DateTimeField(null=True)  # the schedule was looked at up to this moment
     pull_asked_at = models.DateTimeField(null=True)  # the sources are to be pulled now; cleared when they are
     pulled_until = models.DateTimeField(null=True)  # the schedules of the sources were looked at up to this moment
+    pull_at = models.DateTimeField(null=True)  # when the first of them comes up; None: none does by itself
+    pull_release = models.BigIntegerField(default=0, db_default=0)  # id of the release that pull_at is about
     start_failures = models.PositiveIntegerField(default=0)  # in a row
     upcoming_failures = models.PositiveIntegerField(default=0)  # starts of what is upcoming that failed
     retry_at = models.DateTimeField(null=True)  # no start before this moment
@@ -59,6 +61,18 @@ class Application(models.Model):
                 condition=models.Q(wake_asked_at__isnull=False),
             ),
             models.Index(fields=["wakes_at"], name="application_wakes_at", condition=models.Q(wakes_at__isnull=False)),
+            models.Index(fields=["pull_at"], name="application_pull_at", condition=models.Q(pull_at__isnull=False)),
+            models.Index(
+                fields=["pull_asked_at"],
+                name="application_pull_asked",
+                condition=models.Q(pull_asked_at__isnull=False),
+            ),
+            models.Index(  # whose sources were never looked at, or belong to another release
+                fields=["id"],
+                name="application_pull_new",
+                condition=models.Q(status="enabled", release__isnull=False)
+                & ~models.Q(pull_release=models.F("release")),
+            ),
             models.Index(
                 fields=["waits_since"],
                 name="application_waits",

@@ -1,7 +1,7 @@
 """Namespaces: which ones a process gets, and who it is in a user namespace."""
 
 import os
-from typing import Mapping, Optional
+from typing import Collection, Optional
 
 from ovd.walls import calls
 from ovd.walls.failure import wall
@@ -16,11 +16,11 @@ FLAGS = {  # wall → what to unshare for it
 }
 
 
-def flags(missing: Mapping[str, str]) -> int:
-    """What A unshares, given what `standing()` said: the namespaces of all walls that stand."""
+def flags_of(standing: Collection[str]) -> int:
+    """What to unshare for these walls."""
     wanted = 0
     for name, flag in FLAGS.items():
-        if not missing.get(name):
+        if name in standing:
             wanted |= flag
     return wanted
 

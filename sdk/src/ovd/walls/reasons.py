@@ -14,6 +14,14 @@ CONTAINER = (
 )
 
 
+def of_landlock(abi: int) -> str:
+    """What an older version of it lacks; empty when nothing."""
+    lacks = [what for since, what in ((4, "TCP"), (6, "signals and abstract sockets")) if abi < since]
+    if not lacks:
+        return ""
+    return f"Version {abi} of this kernel bounds files, but not {' and '.join(lacks)} (Linux 6.12 or newer does)."
+
+
 def explain(wall: str, error: OSError) -> str:
     """One or two sentences: what the kernel said, and the cure if we know it."""
     said = str(error.strerror or error).rstrip(".")

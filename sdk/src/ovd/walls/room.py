@@ -81,6 +81,14 @@ def furnish(*, app: int, model: Optional[int], scratch: Optional[int], disk_mb: 
         proc.renew()
 
 
+def readable_of_machine() -> List[str]:
+    """The same files on the machine itself, for `landlock` where there is no room. Nothing of /etc but these."""
+    etc = [*COPIED, "passwd", "group", "nsswitch.conf", "hosts"]
+    folders = [path for pattern in SHOWN for path in _folders(f"/etc/{pattern}")]
+    system = ["/usr", *(f"/{name}" for name in SYSTEM), *SYSTEM_FACTS, "/proc", "/dev/fd"]
+    return [*system, *(f"/etc/{name}" for name in etc), *folders]
+
+
 def _attach(fd: int, target: str, flags: int) -> None:
     calls.restrict(fd, flags)
     calls.move_mount(fd, target)

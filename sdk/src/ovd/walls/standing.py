@@ -7,7 +7,7 @@ import socket
 import tempfile
 from typing import Callable, Dict, List, NamedTuple, Optional
 
-from ovd.walls import NAMES, calls, limits, namespaces, proc, reasons, room
+from ovd.walls import NAMES, calls, landlock, limits, namespaces, proc, reasons, room, seccomp
 from ovd.walls.failure import WallFailed, wall
 
 PATIENCE_SECONDS = 20.0
@@ -143,15 +143,24 @@ def _furnished(folder: str, app: int, base: Optional[int]) -> str:
 
 
 def _landlock() -> str:
-    return _not_yet()
+    calls.no_new_privileges()
+    abi = landlock.version()
+    landlock.restrict(readable=["/proc"], writable=[], devices=[], network=False, abi=abi)
+    try:
+        os.listdir("/usr")
+    except PermissionError:
+        return reasons.of_landlock(abi)
+    raise OSError(None, "it was put up and did not hold")
 
 
 def _seccomp() -> str:
-    return _not_yet()
-
-
-def _not_yet() -> str:
-    raise OSError(None, "not tried yet")
+    calls.no_new_privileges()
+    seccomp.install(seccomp.of_application(seccomp.here(), local=True, network=False, devices=False))
+    try:
+        calls.unshare(calls.NEWUTS | calls.NEWUSER)
+    except PermissionError:
+        return ""
+    raise OSError(None, "it was put up and did not hold")
 
 
 def _privileges() -> str:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple, Type, TypeVar, Union
 
-from ovd import cron, declared, toml_lines
+from ovd import cron, declared, hours, toml_lines
 from ovd.fields import Field
 from ovd.nearest import did_you_mean
 from ovd.problems import ManifestError, Problem
@@ -217,15 +217,26 @@ class _Reading:
         sample = value.pop("sample", None) if name == "learn" else None
         sources = value.pop("sources", []) if name == "learn" else []
         made = self.fill(kind, value, (name,), also=("sample", "sources") if name == "learn" else ())
+        if name == "sleep":
+            self.keep_awake(made)
         if name == "learn":
-            self.time_zone(made.time_zone)
+            self.time_zone(("learn", "time_zone"), made.time_zone)
             self.schedule(("learn", "schedule"), made.schedule)
             made = dataclasses.replace(made, sources=self.sources(sources))
         if sample is not None:
             made = dataclasses.replace(made, sample=declared.of_sample(sample, self.complain))
         return made
 
-    def time_zone(self, name: str) -> None:
+    def keep_awake(self, sleep: Sleep) -> None:
+        self.time_zone(("sleep", "time_zone"), sleep.time_zone)
+        path, text = ("sleep", "keep_awake"), sleep.keep_awake
+        if text and (fault := hours.fault(text)):
+            self.complain(path, f"The text {text!r} {fault}", hours.CURE)
+        elif text and hours.is_cron(text) and sleep.after == 0:
+            message = "It would be woken at these moments and, as after is 0, fall asleep at once."
+            self.complain(path, message, 'Raise after, or write hours such as "08:00-18:00".')
+
+    def time_zone(self, path: Tuple[str, ...], name: str) -> None:
         import zoneinfo
 
         try:
@@ -235,7 +246,7 @@ class _Reading:
             known = zoneinfo.available_timezones()  # empty where there is no list: nothing can be said then
         if known and name not in known:
             cure = f"Write a name of the IANA list, such as Europe/Madrid.{did_you_mean(name, known)[:80]}"
-            self.complain(("learn", "time_zone"), f"There is no time zone {name!r}.", cure)
+            self.complain(path, f"There is no time zone {name!r}.", cure)
 
     def schedule(self, path: Tuple[str, ...], schedule: str) -> None:
         if schedule and (fault := cron.fault(schedule)):

@@ -1,12 +1,17 @@
 """Demand: is an application wanted awake, may it start, and until when is it in use. Floor 0: pure."""
 
 from datetime import datetime, timedelta
+from math import ceil
 
+from ovd_saas.domain import admission
 from ovd_saas.domain import learning as learnings
 from ovd_saas.domain import processes as states
 from ovd_saas.domain import service as serving
 from ovd_saas.domain import status as statuses
 from ovd_saas.domain.facts import Desired, Observed, ProcessFacts
+from ovd_saas.domain.hours import Stretch, clock
+
+MOMENT = timedelta(seconds=0.25)  # who waits longer for a place in a process that is ready asks for another process
 
 _DELAYS = (1.0, 4.0, 15.0, 60.0, 300.0)  # seconds; the last one repeats
 
@@ -39,8 +44,9 @@ def waiting(observed: Observed) -> str:
     return count(observed.queued, "execution") + (" waits" if observed.queued == 1 else " wait")
 
 
-def why_up(desired: Desired, observed: Observed) -> str | None:
-    """Why a process should be started or kept for somebody who waits; None when nobody does.
+def why_up(desired: Desired, observed: Observed, *, now: datetime) -> str | None:
+    """Why a process should be started or kept: for somebody who waits, or because of its hours or habits; None when
+    nothing asks for one.
 
     A person who wants it asleep comes before those who wait, until it is asleep; then they wake it again.
     """
@@ -50,7 +56,52 @@ def why_up(desired: Desired, observed: Observed) -> str | None:
         return None
     if observed.queued > 0:
         return f"{waiting(observed)}."
-    return "A person woke it." if desired.wake_asked else None
+    return "A person woke it." if desired.wake_asked else why_by_itself(desired, observed, now=now)
+
+
+def why_by_itself(desired: Desired, observed: Observed, *, now: datetime) -> str | None:
+    """Why it is awake although nobody waits; None when it need not be. Once a person has put it to sleep, it is not
+    woken before its next hours."""
+    if observed.wakes_at is not None and observed.wakes_at > now:
+        return None
+    kept = desired.hours.at(now) if desired.hours else None
+    if kept is not None:
+        return sentence(desired, kept, now)
+    return observed.foreseen.why if observed.foreseen and is_expected(observed, now=now) else None
+
+
+def sentence(desired: Desired, kept: Stretch, now: datetime) -> str:
+    """ "Kept awake until 18:00 UTC." """
+    hours = desired.hours
+    if hours is None or hours.is_always(kept):
+        return "Kept awake at all times."
+    return f"Kept awake until {clock(kept.end, hours.zone, now)}."
+
+
+def is_expected(observed: Observed, *, now: datetime) -> bool:
+    """Whether a use is expected at this moment, and has not come yet."""
+    expected = observed.foreseen
+    if expected is None or not expected.at <= now < expected.until:
+        return False
+    return observed.last_used_at is None or observed.last_used_at < expected.at
+
+
+def look_at(desired: Desired, observed: Observed, *, now: datetime) -> datetime | None:
+    """From when on its hours and habits may have it awake: a past moment, when they do now; None when never. Who was
+    put to sleep by a person is left alone for what is left of its hours."""
+    if desired.status != statuses.ENABLED:
+        return None
+    is_sent_to_sleep = desired.sleep_asked
+    if observed.service == serving.ASLEEP and observed.wakes_at is not None:
+        is_sent_to_sleep |= observed.wakes_at > now
+    moments: list[datetime | None] = []
+    if desired.hours is not None:
+        kept = desired.hours.at(now)
+        moments.append(kept.begin if kept and not is_sent_to_sleep else desired.hours.after(now))
+    expected = observed.foreseen
+    if expected is not None and (expected.at > now or (is_expected(observed, now=now) and not is_sent_to_sleep)):
+        moments.append(expected.at)
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def why_not_start(desired: Desired, observed: Observed, *, now: datetime) -> str | None:
@@ -63,7 +114,7 @@ def why_not_start(desired: Desired, observed: Observed, *, now: datetime) -> str
         return "No runner is up; it starts as soon as one is back."
     if observed.retry_at is not None and observed.retry_at > now:
         return f"Its last start failed ({observed.start_failures} in a row); it tries again after a pause."
-    return None
+    return observed.lack
 
 
 def why_wait_for_learning(desired: Desired, observed: Observed) -> str | None:
@@ -80,7 +131,7 @@ def is_busy(observed: Observed) -> bool:
     return observed.queued > 0 or observed.running > 0 or any(p.in_flight for p in present(observed))
 
 
-def quiet_at(desired: Desired, observed: Observed) -> datetime | None:
+def quiet_at(desired: Desired, observed: Observed, *, now: datetime) -> datetime | None:
     """When it falls asleep if nobody uses it; None while somebody does, or no process is ready."""
     ready = usable(observed, states.READY)
     if is_busy(observed) or not ready:
@@ -89,6 +140,46 @@ def quiet_at(desired: Desired, observed: Observed) -> datetime | None:
     if observed.last_used_at is not None:
         used.append(observed.last_used_at)
     try:
-        return max(used) + timedelta(seconds=desired.sleep_after)
+        quiet = max(used) + timedelta(seconds=desired.sleep_after)
     except OverflowError:  # sleep_after = inf: kept awake
         return None
+    kept = desired.hours.at(now) if desired.hours else None
+    if kept is not None:
+        quiet = max(quiet, kept.end)
+    if observed.foreseen is not None and is_expected(observed, now=now):
+        quiet = max(quiet, observed.foreseen.until)
+    return quiet
+
+
+def why_quiet(desired: Desired, observed: Observed, *, now: datetime) -> str:
+    """Why it falls asleep after quiet time."""
+    expected, used = observed.foreseen, observed.last_used_at
+    is_over = expected is not None and expected.until <= now and (used is None or used < expected.at)
+    if expected is not None and is_over:
+        began = [p.started_at for p in usable(observed, states.READY)]
+        if all(expected.at <= moment < expected.until for moment in began):
+            return f"Nobody came. {expected.why}"
+    return f"Nobody used it for {desired.sleep_after:g} seconds." if desired.sleep_after else "Nobody uses it any more."
+
+
+def lacks(observed: Observed, needs_mb: int, *, is_extra: bool = False) -> str | None:
+    """Why a process of so much memory does not fit now, as a sentence; None when it does, or nobody has looked."""
+    if observed.memory is None:
+        return None
+    since = None if is_extra else observed.waiting_since
+    return admission.why_wait(needs_mb, observed.memory, application=observed.application, since=since)
+
+
+def wanted_replicas(desired: Desired, observed: Observed, *, now: datetime) -> int:
+    """How many processes of the current edition the queue asks for, of those that are ready now; as many, when nobody
+    has waited for longer than a moment."""
+    ready = [p for p in usable(observed, states.READY) if p.edition == desired.edition]
+    if not ready or len(ready) >= desired.max_replicas:
+        return len(ready)
+    newest = max(p.ready_at or p.started_at for p in ready)
+    since = observed.waiting_since if observed.queued else None
+    is_crowded = since is not None and max(since, newest) + MOMENT <= now
+    if not is_crowded and timedelta(seconds=observed.waited_seconds) < MOMENT:
+        return len(ready)
+    asked = ceil((observed.queued + observed.running) / desired.concurrency)
+    return min(max(len(ready) + 1, asked), desired.max_replicas)

@@ -23,16 +23,22 @@ from ovd_saas.domain.actions import (
     FailQueued,
     ForgetProcess,
     KillProcess,
+    MakeRoom,
     Move,
     StartProcess,
 )
+from ovd_saas.domain.admission import is_too_large, why_too_large
 from ovd_saas.domain.demand import (
     count,
+    is_busy,
+    lacks,
     present,
     quiet_at,
     retry_delay,
     usable,
+    wanted_replicas,
     why_not_start,
+    why_quiet,
     why_up,
     why_wait_for_learning,
 )
@@ -46,6 +52,7 @@ __all__ = [
     "FailQueued",
     "ForgetProcess",
     "KillProcess",
+    "MakeRoom",
     "Move",
     "Next",
     "Observed",
@@ -58,6 +65,8 @@ __all__ = [
 
 FAULTY = "faulty"  # code of FailQueued: the application does not start
 SETTLE = timedelta(seconds=1)  # between a process being ready and the end of those before it
+TOO_LARGE = "too_large"  # code of FailQueued: a process of it does not fit the machine
+ENOUGH_SECONDS = 10.0  # a process that nobody needed for so long beside others is drained
 RETIRED = "retired"  # code of FailQueued: nothing will ever start again
 
 
@@ -68,13 +77,77 @@ def plan(desired: Desired, observed: Observed, *, now: datetime) -> tuple[Action
         observed,
         processes=tuple(replace(p, condemned=True) if p.id in stuck else p for p in observed.processes),
     )
+    actions = _plan(desired, observed, stuck, now)
+    if observed.memory is None:
+        return actions
+    return tuple(_admitted(actions, desired, observed, stuck, now))
+
+
+def _plan(desired: Desired, observed: Observed, stuck: frozenset[str], now: datetime) -> tuple[Action, ...]:
     return (
         *_lost_and_condemned(desired, observed, stuck),
-        *_learning(desired, observed),
+        *_learning(desired, observed, now),
         *_service(desired, observed, now),
         *_health(desired, observed),
         *_queue(desired, observed, now),
     )
+
+
+def _admitted(
+    actions: tuple[Action, ...], desired: Desired, observed: Observed, stuck: frozenset[str], now: datetime
+) -> Iterator[Action]:
+    """The same, but what does not fit the machine's memory does not start: what would have been done without it is
+    done, and room is asked for."""
+    starts = [action for action in actions if isinstance(action, StartProcess)]
+    lack = next((why for action in starts if (why := _lacks(desired, observed, action)) is not None), None)
+    if lack is None or observed.memory is None:
+        yield from actions
+        return
+    if observed.service != serving.AWAKE:
+        yield from _plan(desired, replace(observed, lack=lack), stuck, now)
+        if not is_too_large(desired.memory_mb, observed.machine_mb):
+            yield _room(desired, observed, starts[0], lack)
+        return
+    asked = False
+    for action in actions:
+        if not isinstance(action, StartProcess):
+            yield action
+            continue
+        why = _lacks(desired, observed, action)
+        if why is None:
+            yield action
+            held = observed.memory.held_mb + _needs(desired, action.edition)
+            observed = replace(observed, memory=replace(observed.memory, held_mb=held))
+        elif action.edition == desired.upcoming and (not is_busy(observed) or _excludes(desired, observed)):
+            yield from _drain(observed, "It gives its memory to the release or model that takes over.")
+            return
+        elif not asked:
+            asked = True
+            yield _room(desired, observed, action, why)
+
+
+def _needs(desired: Desired, edition: str) -> int:
+    return desired.upcoming_memory_mb if edition == desired.upcoming else desired.memory_mb
+
+
+def _lacks(desired: Desired, observed: Observed, start: StartProcess) -> str | None:
+    is_extra = start.is_extra or start.edition == desired.upcoming
+    if start.edition == desired.upcoming and is_too_large(desired.upcoming_memory_mb, observed.machine_mb):
+        return None  # its start is refused, which drops it
+    return lacks(observed, _needs(desired, start.edition), is_extra=is_extra)
+
+
+def _room(desired: Desired, observed: Observed, start: StartProcess, why: str) -> MakeRoom:
+    is_first = not start.is_extra and start.edition != desired.upcoming
+    is_guess = observed.waiting_since is None
+    return MakeRoom(
+        _needs(desired, start.edition), observed.waiting_since if is_first else None, why, may_take=not is_guess
+    )
+
+
+def _excludes(desired: Desired, observed: Observed) -> bool:
+    """Whether the machine has too little memory for the current edition and the next one at once."""
+    return is_too_large(desired.memory_mb + desired.upcoming_memory_mb, observed.machine_mb)
 
 
 def _lost_and_condemned(desired: Desired, observed: Observed, stuck: frozenset[str]) -> Iterator[Action]:
@@ -93,7 +166,7 @@ def _is_stuck(process: ProcessFacts, desired: Desired, now: datetime) -> bool:
     return process.state == states.STARTING and now - process.started_at > timedelta(seconds=desired.start_within)
 
 
-def _learning(desired: Desired, observed: Observed) -> Iterator[Action]:
+def _learning(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
     state = observed.learning
     if desired.status == statuses.RETIRED:
         if learnings.LEARNING_REGION.target(state, learnings.CANCEL):
@@ -104,7 +177,7 @@ def _learning(desired: Desired, observed: Observed) -> Iterator[Action]:
     if desired.status != statuses.ENABLED:
         yield Move(LEARNING, learnings.YIELD, f"The application is {desired.status}; learning is paused.")
     elif desired.on_wake == learnings.YIELDS and (
-        observed.service != serving.ASLEEP or why_up(desired, observed) is not None
+        observed.service != serving.ASLEEP or why_up(desired, observed, now=now) is not None
     ):
         yield Move(LEARNING, learnings.YIELD, "A user came; learning gives way and resumes when it is asleep.")
 
@@ -129,7 +202,7 @@ def _asleep(desired: Desired, observed: Observed, now: datetime) -> Iterator[Act
 
 def _wake(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
     """Wake, if somebody waits and it may start; with a process, unless one is there already."""
-    reason = why_up(desired, observed)
+    reason = why_up(desired, observed, now=now)
     if reason is None or why_wait_for_learning(desired, observed) is not None:
         return
     if usable(observed, states.STARTING, states.READY):
@@ -155,7 +228,7 @@ def _start_or_give_up(desired: Desired, observed: Observed, now: datetime) -> It
     refusal = why_not_start(desired, observed, now=now) or why_wait_for_learning(desired, observed)
     if refusal is not None:
         yield Move(SERVICE, serving.FAIL, refusal)
-    elif why_up(desired, observed) is None:
+    elif why_up(desired, observed, now=now) is None:
         yield Move(SERVICE, serving.DRAIN, "Nobody waits for it any more.")
     elif desired.edition is not None:
         yield StartProcess(desired.edition)
@@ -164,7 +237,7 @@ def _start_or_give_up(desired: Desired, observed: Observed, now: datetime) -> It
 def _awake(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
     ready = [p for p in present(observed) if p.state == states.READY]
     unwanted = _why_down(desired)
-    quiet = quiet_at(desired, observed)
+    quiet = quiet_at(desired, observed, now=now)
     if unwanted is not None:
         yield from _drain(observed, unwanted)
     elif not ready and any(p.state == states.DRAINING for p in present(observed)):
@@ -172,9 +245,10 @@ def _awake(desired: Desired, observed: Observed, now: datetime) -> Iterator[Acti
     elif not ready:
         yield Move(SERVICE, serving.LOSE, "Its process is gone.")
     elif quiet is not None and quiet <= now:
-        yield from _drain(observed, f"Nobody used it for {desired.sleep_after:g} seconds.")
+        yield from _drain(observed, why_quiet(desired, observed, now=now))
     else:
         yield from _start_current(desired, observed, now)
+        yield from _start_more(desired, observed, now)
         yield from _retire_surplus(desired, observed, now)
 
 
@@ -188,19 +262,43 @@ def _start_current(desired: Desired, observed: Observed, now: datetime) -> Itera
             yield StartProcess(edition)
 
 
-def _retire_surplus(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
-    """Drain what is older than a ready process of the current edition, and doubles of it; a moment later, so that
-    whoever brings executions to processes has changed over by then."""
-    current = [p for p in usable(observed, states.READY) if p.edition == desired.edition]
-    if not any(_has_settled(p, now) for p in current) or not observed.runner_up:
+def _start_more(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
+    """More processes of the current edition, while somebody waits for a place in those that there are."""
+    there = [p for p in present(observed) if p.state in (states.STARTING, states.READY)]
+    is_changing = any(p.condemned or p.state == states.STARTING or p.edition != desired.edition for p in there)
+    if desired.edition is None or is_changing or desired.upcoming is not None:
         return
+    if why_not_start(desired, observed, now=now) is not None:
+        return
+    for _ in range(wanted_replicas(desired, observed, now=now) - len(there)):
+        yield StartProcess(desired.edition, is_extra=True)
+
+
+def _retire_surplus(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
+    """Drain what is older than a ready process of the current edition, and more of it than is needed; a moment later,
+    so that whoever brings executions to processes has changed over by then."""
+    ready = [p for p in usable(observed, states.READY) if p.edition == desired.edition]
+    if not any(_has_settled(p, now) for p in ready) or not observed.runner_up:
+        return
+    starting = [p for p in usable(observed, states.STARTING) if p.edition == desired.edition]
+    kept = [*ready, *starting][: desired.max_replicas]
     for process in usable(observed, states.STARTING, states.READY):
-        if process.edition == desired.upcoming:
+        if process.edition == desired.upcoming or process in kept:
             continue
         if process.edition != desired.edition:
             yield DrainProcess(process.id, "A newer release or model has taken over.")
-        elif process.id != current[0].id:
-            yield DrainProcess(process.id, "Another process of this edition serves already.")
+        else:
+            yield DrainProcess(process.id, "Other processes of this edition serve already.")
+    if observed.queued == 0 and not starting:
+        idle = [p for p in kept if _is_idle(p, desired, now)]
+        for process in idle[::-1][: len(kept) - 1]:
+            yield DrainProcess(process.id, "The others are enough: nobody needed it for a while.")
+
+
+def _is_idle(process: ProcessFacts, desired: Desired, now: datetime) -> bool:
+    used_at = max(process.started_at, process.ready_at or process.started_at, process.used_at or process.started_at)
+    quiet = timedelta(seconds=min(desired.sleep_after, ENOUGH_SECONDS))
+    return process.in_flight == 0 and now - used_at >= quiet
 
 
 def _has_settled(process: ProcessFacts, now: datetime) -> bool:
@@ -208,7 +306,8 @@ def _has_settled(process: ProcessFacts, now: datetime) -> bool:
 
 
 def _draining(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
-    wakes = tuple(_wake(desired, observed, now))
+    is_making_room = desired.upcoming is not None and (observed.queued == 0 or _excludes(desired, observed))
+    wakes = () if is_making_room else tuple(_wake(desired, observed, now))
     yield from wakes
     if wakes:
         return
@@ -236,11 +335,14 @@ def _why_down(desired: Desired) -> str | None:
 
 
 def _health(desired: Desired, observed: Observed) -> Iterator[Action]:
+    is_large = is_too_large(desired.memory_mb, observed.machine_mb)
     is_broken = observed.start_failures >= desired.max_start_failures
-    if is_broken and observed.health == healths.HEALTHY:
+    if is_large and observed.memory is not None and observed.health == healths.HEALTHY:
+        yield Move(HEALTH, healths.FAULT, why_too_large(desired.memory_mb, observed.machine_mb))
+    elif is_broken and observed.health == healths.HEALTHY:
         failures = count(observed.start_failures, "start")
         yield Move(HEALTH, healths.FAULT, f"{failures} in a row failed; see the log of its last process.")
-    elif not is_broken and observed.health == healths.FAULTY:
+    elif not is_broken and not is_large and observed.health == healths.FAULTY:
         yield Move(HEALTH, healths.RECOVER, "Its failed starts no longer count.")
 
 
@@ -250,12 +352,19 @@ def _queue(desired: Desired, observed: Observed, now: datetime) -> Iterator[Acti
         return
     if desired.status == statuses.RETIRED:
         yield FailQueued(RETIRED, "The application was retired before this execution started.")
+    elif desired.status == statuses.ENABLED and _will_never_fit(desired, observed):
+        yield FailQueued(TOO_LARGE, why_too_large(desired.memory_mb, observed.machine_mb))
     elif desired.status == statuses.ENABLED and _gave_up(desired, observed, now):
         yield FailQueued(
             FAULTY,
             f"The application failed to start {observed.start_failures} times in a row. "
             "Its operators can see why in the log of its last process; try again later.",
         )
+
+
+def _will_never_fit(desired: Desired, observed: Observed) -> bool:
+    is_served = usable(observed, states.STARTING, states.READY)
+    return is_too_large(desired.memory_mb, observed.machine_mb) and not is_served
 
 
 def _gave_up(desired: Desired, observed: Observed, now: datetime) -> bool:

@@ -21,7 +21,7 @@ class Host(NamedTuple):
 
 
 def parse(text: str) -> Host:
-    """The host of a text that fits PATTERN; an IPv6 address that is none stays as written, and nothing answers there."""
+    """The host of a text that fits PATTERN. An IPv6 address that is none stays as written: nothing answers there."""
     name, _, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
     if not name:
         name, port = text, ""

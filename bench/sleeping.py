@@ -174,7 +174,7 @@ def settle() -> float:
     from ovd_saas.store.queries import triggers
 
     began = time.monotonic()
-    while triggers.candidates(timezone.now()) or drift.waiting(timezone.now()):
+    while triggers.candidates(timezone.now()) or drift.waiting(timezone.now()) != drift.Waiting([], []):
         if time.monotonic() - began > SETTLE_SECONDS:
             raise SystemExit(f"AppCore is not through with the new applications after {SETTLE_SECONDS} s.")
         time.sleep(1.0)

@@ -9,7 +9,7 @@ import pytest
 
 import makers
 from ovd_saas.appcore import drift, profiles
-from ovd_saas.appcore.loops import drifting
+from ovd_saas.appcore.loops.drifting import Drifting
 from ovd_saas.files import store as files
 from ovd_saas.store.records import Application, Batch, DriftMeasure, DriftReference, ModelVersion, Snapshot
 
@@ -183,25 +183,25 @@ def test_an_application_without_a_rule_a_version_or_a_snapshot_is_not_measured()
     imported = makers.application("imported", drift={}, learn={})
     ModelVersion.objects.filter(pk=learned(imported, batch(imported, flows(1, 30))).pk).update(snapshot=None)
     assert [drift.measure(each.pk, NOW) for each in (silent, young, imported)] == [None, None, None]
-    assert drift.waiting(NOW) == []
+    assert drift.waiting(NOW).due == []
 
 
 def test_one_waits_for_something_new_and_not_for_every_sample() -> None:
     application = watched(window=1000)
     learned(application, batch(application, flows(1, 300)))
-    assert drift.waiting(NOW) == [application.pk]
+    assert drift.waiting(NOW).due == [application.pk]
     measured(application)
-    assert drift.waiting(NOW + timedelta(hours=1)) == []
+    assert drift.waiting(NOW + timedelta(hours=1)).due == []
     batch(application, flows(2, 9))
-    assert drift.waiting(NOW + timedelta(seconds=3)) == []
-    assert drift.waiting(NOW + timedelta(seconds=30)) == [application.pk]
+    assert drift.waiting(NOW + timedelta(seconds=3)).due == []
+    assert drift.waiting(NOW + timedelta(seconds=30)).due == [application.pk]
     last = batch(application, flows(3, 1))
-    assert drift.waiting(NOW + timedelta(seconds=1)) == []
-    assert drift.waiting(NOW + timedelta(seconds=3)) == [application.pk]
+    assert drift.waiting(NOW + timedelta(seconds=1)).due == []
+    assert drift.waiting(NOW + timedelta(seconds=3)).due == [application.pk]
     measured(application, NOW + timedelta(seconds=3))
-    assert drift.waiting(NOW + timedelta(hours=1)) == []
+    assert drift.waiting(NOW + timedelta(hours=1)).due == []
     take_down(last, NOW + timedelta(hours=1))
-    assert drift.waiting(NOW + timedelta(hours=1)) == [application.pk]
+    assert drift.waiting(NOW + timedelta(hours=1)).due == [application.pk]
 
 
 def test_another_active_version_is_looked_at_although_nothing_arrived() -> None:
@@ -210,14 +210,14 @@ def test_another_active_version_is_looked_at_although_nothing_arrived() -> None:
     learned(application, first)
     measured(application)
     learned(application, first, number=2)
-    assert drift.waiting(NOW) == [application.pk]
+    assert drift.waiting(NOW).due == [application.pk]
 
 
 def test_a_suspended_application_waits_for_nothing() -> None:
     application = watched()
     learned(application, batch(application, flows(1, 300)))
     Application.objects.filter(pk=application.pk).update(status="suspended")
-    assert drift.waiting(NOW) == []
+    assert drift.waiting(NOW).due == []
 
 
 def test_one_application_that_cannot_be_measured_keeps_no_other_from_it() -> None:
@@ -228,5 +228,5 @@ def test_one_application_that_cannot_be_measured_keeps_no_other_from_it() -> Non
     application = watched()
     learned(application, batch(application, flows(1, 300)))
     batch(application, flows(2, 50))
-    drifting.tick()
+    Drifting().tick()
     assert [row.application_id for row in DriftMeasure.objects.all()] == [application.pk]

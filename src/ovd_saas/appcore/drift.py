@@ -1,7 +1,7 @@
 """Drift: measure how far what arrives is from what the active version learned from. Floor 2."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -53,14 +53,24 @@ class _Window:
         return {"basis": basis, "length": self.length, "batches": self.batches, "codes": codes}
 
 
-def waiting(now: datetime) -> list[int]:
-    """Ids of the applications with something new to look at: other samples, or another version that is active."""
-    due = []
-    for application in _watched():
+@dataclass(frozen=True)
+class Waiting:
+    """Ids of applications with something new."""
+
+    due: list[int]  # to be looked at now
+    later: list[int]  # in a moment: there is little yet, or they were looked at just now
+
+
+def waiting(now: datetime, among: Collection[int] | None = None) -> Waiting:
+    """The applications with something new to look at: other samples, or another version that is active. Of all, or of
+    these."""
+    due: list[int] = []
+    later: list[int] = []
+    for application in _watched(among):
         rule = rules.rule_of(application.release.manifest["drift"]) if application.release else None
-        if rule is not None and _is_due(application, rule, now):
-            due.append(application.pk)
-    return due
+        if rule is not None:
+            (due if _is_due(application, rule, now) else later).append(application.pk)
+    return Waiting(due, later)
 
 
 def measure(application_id: int, now: datetime) -> DriftMeasure | None:
@@ -80,12 +90,14 @@ def measure(application_id: int, now: datetime) -> DriftMeasure | None:
     return _keep(application, model, latest, reading, through, window.to_json(reference.basis), now)
 
 
-def _watched() -> QuerySet[Application]:
-    """Enabled applications with a version and a table [drift], each with what its last look saw."""
+def _watched(among: Collection[int] | None) -> QuerySet[Application]:
+    """Enabled applications with a version, a table [drift] and something new, each with what its last look saw."""
     latest = DriftMeasure.objects.filter(application=OuterRef("pk")).order_by("-id")
     rows = Application.objects.filter(
         status=status.ENABLED, model__snapshot__isnull=False, release__manifest__has_key="drift"
     )
+    if among is not None:
+        rows = rows.filter(pk__in=among)
     newest = Batch.objects.filter(application=OuterRef("pk")).order_by("-number")
     gone = Batch.objects.filter(application=OuterRef("pk"), taken_down_at__gt=OuterRef("looked_at"))
     return (

@@ -264,7 +264,7 @@ def pulled(*, application: Application, now: datetime) -> None:
     who asked meanwhile still waits. `application` is as it was read before the pull."""
     rows = Application.objects.filter(pk=application.pk)
     rows.update(pulled_until=now)
-    rows.filter(pull_release=application.release_id).update(pull_at=_first_at(application, now))
+    rows.filter(pull_release=application.release_id or 0).update(pull_at=_first_at(application, now))
     if application.pull_asked_at is not None and rows.filter(pull_asked_at=application.pull_asked_at).update(
         pull_asked_at=None
     ):

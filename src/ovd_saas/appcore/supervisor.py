@@ -10,6 +10,7 @@ from ovd_saas.appcore.loops import drifting, reaping, sourcing, sweeping, trigge
 from ovd_saas.appcore.loops.baking import Baking
 from ovd_saas.appcore.loops.building import Building
 from ovd_saas.appcore.loops.dispatching import Dispatching
+from ovd_saas.appcore.loops.drifting import Drifting
 from ovd_saas.appcore.loops.learning import Learning
 from ovd_saas.appcore.loops.living import Living
 from ovd_saas.appcore.loops.loop import Loop
@@ -80,6 +81,7 @@ class Reins:
         living = Living(engine, watching.runner)
         pulling = Sourcing()
         self._triggering = Triggering()
+        self._drifting = Drifting()
         self._engine = engine
         self._watching = watching
         self._dispatching = Dispatching(database_url)
@@ -99,7 +101,7 @@ class Reins:
                 Loop(f"sourcing-{n}", pulling.tick, period_seconds=sourcing.PERIOD_SECONDS, hears=sourcing.HEARS)
                 for n in range(SOURCERS)
             ),
-            Loop("drifting", drifting.tick, period_seconds=5.0, hears=drifting.HEARS),
+            Loop("drifting", self._drifting.tick, period_seconds=drifting.PERIOD_SECONDS, hears=drifting.HEARS),
             Loop("baking", self._baking.tick, period_seconds=self._baking.pause, hears=("model",)),
             Loop("reaping", reaping.tick, period_seconds=1.0),
             Loop("sweeping", sweeping.tick, period_seconds=60.0),
@@ -125,6 +127,7 @@ class Reins:
     def hear(self, notice: dict[str, Any]) -> None:
         """Something changed in the database."""
         self._triggering.hear(notice)
+        self._drifting.hear(notice)
         self.nudge(notice["about"])
 
     def nudge(self, about: str) -> None:

@@ -1,7 +1,7 @@
 """Triggering: for every application that may have something to learn, look at its triggers. Floor 2.
 
-Notices say which application to look at now; the database, asked now and then and at every start, says which ones
-were missed, whoever died when.
+Notices say which application to look at now; the database says whose moment has come, and, asked at every start and
+rarely after that, which ones were missed, whoever died when.
 """
 
 import threading
@@ -17,7 +17,8 @@ from ovd_saas.appcore import triggers
 from ovd_saas.store.queries import triggers as queries
 
 log = structlog.get_logger()
-LONGEST_PAUSE_SECONDS = 5.0  # between two questions to the database
+LONGEST_PAUSE_SECONDS = 5.0  # between two questions whose moment has come
+SEARCH_SECONDS = 60.0  # between two questions what was missed, which all applications are read for
 _NAMES = {  # of an application, in the notices that are about what its triggers look at
     "batch": "application",
     "drift": "application",
@@ -38,6 +39,7 @@ class Triggering:
         self._told: set[int] = set()
         self._lock = threading.Lock()
         self._ask_at = 0.0  # of the monotonic clock
+        self._search_at = 0.0  # likewise
 
     def hear(self, notice: dict[str, Any]) -> None:
         """The application that a notice is about is looked at in the next tick."""
@@ -55,13 +57,23 @@ class Triggering:
         is_well = self._look_at(told)
         is_more = False
         if is_time:
-            found = queries.candidates(timezone.now())
+            found = self._found()
             is_well = self._look_at(found) and is_well
-            is_more = is_well and len(found) == queries.AT_ONCE
+            is_more = is_well and len(found) >= queries.AT_ONCE
             self._ask_at = time.monotonic() + LONGEST_PAUSE_SECONDS
+        if not is_well or is_more:
+            self._search_at = 0.0  # with the next question
         if is_well:
             self._ask_at = min(self._ask_at, time.monotonic() + (0.0 if is_more else _seconds_to_next()))
         return is_more
+
+    def _found(self) -> list[int]:
+        """What the database knows of to look at."""
+        if time.monotonic() < self._search_at:
+            return queries.due(timezone.now())
+        found = queries.candidates(timezone.now())
+        self._search_at = time.monotonic() + SEARCH_SECONDS
+        return found
 
     def pause(self) -> float:
         """Seconds until the next tick, where nothing nudges it."""
@@ -76,7 +88,7 @@ class Triggering:
             triggers.look(id_, timezone.now())
             return True
         except (OperationalError, InterfaceError):
-            self._ask_at = 0.0  # the loop connects anew, and the database says what was missed
+            self._ask_at = self._search_at = 0.0  # the loop connects anew, and the database says what was missed
             raise
         except Exception:
             log.exception("the triggers of an application could not be looked at", application=id_)

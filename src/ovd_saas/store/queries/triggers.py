@@ -27,12 +27,14 @@ _RUNS = """
         SELECT number, created_at FROM store_learningrun WHERE application_id = %(id)s ORDER BY number DESC LIMIT 1
     ) AS last ON true"""
 
-_CANDIDATES = """
+_DUE = """
     SELECT application_id FROM store_lookout WHERE look_at <= %(now)s
     UNION
     SELECT application_id FROM store_lookout JOIN store_application AS application ON application.id = application_id
     WHERE is_held AND application.status = 'enabled' AND application.learning = 'resting'
-    UNION
+    LIMIT %(limit)s"""
+
+_UNSEEN = """
     SELECT application.id FROM store_application AS application
     LEFT JOIN store_lookout AS lookout ON lookout.application_id = application.id
     WHERE application.release_id IS DISTINCT FROM lookout.release_id
@@ -107,13 +109,26 @@ def waiting_notice(application_id: int) -> TriggerEvaluation | None:
     return last if last is not None and last.decision == triggers.WAITS else None
 
 
-def candidates(now: datetime) -> list[int]:
-    """Ids of the applications whose triggers may have something to say that was not said; applications that only
-    execute are noted as such, and never come back."""
+def due(now: datetime) -> list[int]:
+    """Ids of the applications whose moment has come, or that nothing holds any more; asked of indexes of just those."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, {"now": now, "limit": AT_ONCE})
+        return [id_ for (id_,) in cursor.fetchall()]
+
+
+def unseen() -> list[int]:
+    """Ids of the applications with a release, batches or measures of drift that their triggers were not looked at for;
+    those that only execute are noted as such, and never come back. Asks about every application: notices tell sooner.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_NOTE_EXECUTE_ONLY)
-        cursor.execute(_CANDIDATES, {"now": now, "limit": AT_ONCE})
+        cursor.execute(_UNSEEN, {"limit": AT_ONCE})
         return [id_ for (id_,) in cursor.fetchall()]
+
+
+def candidates(now: datetime) -> list[int]:
+    """Ids of the applications whose triggers may have something to say that was not said."""
+    return sorted({*due(now), *unseen()})
 
 
 def earliest() -> datetime | None:

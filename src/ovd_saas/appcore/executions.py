@@ -12,11 +12,12 @@ from ovd_saas.appcore import batches, loose_files
 from ovd_saas.appcore.refusals import NotFound, Refusal
 from ovd_saas.domain import executions as states
 from ovd_saas.domain import health, status
-from ovd_saas.store import claims, transitions
+from ovd_saas.store import claims, queue, transitions
 from ovd_saas.store.notices import notify
 from ovd_saas.store.queries.executions import digests_in, file_digests
 from ovd_saas.store.records import Application, Execution, ExecutionEvent, Release
 
+DEFAULT_MAX_QUEUE = 1000  # when the manifest says nothing
 LARGEST_SEED = 2**53 - 1  # every JSON reader keeps it exact
 RETRY_QUEUE_SECONDS = 5
 
@@ -83,6 +84,29 @@ def check_accepting(application: Application, *, now: datetime) -> Release:
             retry_after_seconds=pause,
         )
     return application.release
+
+
+def enter(
+    *,
+    id_: UUID,
+    application_id: int,
+    inputs: dict[str, Any],
+    seed: int,
+    deadline_at: datetime | None,
+    caller: str,
+    by_id: int | None,
+    cause: dict[str, Any],
+    request_digest: str,
+    max_queue: int,
+    now: datetime,
+    consent: bool = False,
+) -> bool:
+    """The short way of `submit`, for what has no idempotency key: afterwards it is on disk, queued, and AppCore has
+    been told. False, and nothing happened, when it would be refused: `submit` says why."""
+    return queue.enter(
+        id_=id_, application_id=application_id, inputs=inputs, seed=seed, deadline_at=deadline_at, caller=caller,
+        by_id=by_id, cause=cause, request_digest=request_digest, consent=consent, most=max_queue, now=now,
+    )  # fmt: skip
 
 
 def submit(
@@ -187,8 +211,13 @@ def _earlier(application: Application, caller: str, key: str, request_digest: st
     return found
 
 
+def max_queue(release: Release) -> int:
+    """How many executions may wait."""
+    return int(release.manifest.get("execute", {}).get("max_queue", DEFAULT_MAX_QUEUE))
+
+
 def _check_queue(application: Application, release: Release) -> None:
-    most = int(release.manifest.get("execute", {}).get("max_queue", 1000))
+    most = max_queue(release)
     waiting = Execution.objects.filter(application=application, status=states.QUEUED)[:most].count()
     if waiting >= most:
         raise QueueFull(

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ovd_saas.appcore import dispatch_rows
+from ovd_saas.appcore import dispatch_rows, executions
 from ovd_saas.appcore.dispatch_process import ServedRelease
 from ovd_saas.domain import health, status
 from ovd_saas.store.queries import applications
@@ -25,6 +25,7 @@ class Entry:
     is_accepting: bool  # it may be executed without asking any further
     release: ServedRelease | None  # the current one
     inputs: dict[str, Any]  # JSON Schema of the current release
+    max_queue: int = 0  # executions that may wait
 
 
 class Catalogue:
@@ -78,4 +79,5 @@ def _read(organisation: str, name: str) -> Entry | None:
         is_accepting=is_well and release is not None,
         release=dispatch_rows.served(release) if release else None,
         inputs=release.schema.get("inputs", {}) if release else {},
+        max_queue=executions.max_queue(release) if release else 0,
     )

@@ -186,6 +186,9 @@ def _seed(asked: Asked) -> int:
 
 
 def _submit(asked: Asked) -> tuple[UUID, bool]:
+    """The id of the execution that is queued now, and whether it was not there before."""
+    if asked.key is None and asked.entry.is_accepting and _enter(asked):
+        return asked.id, True
     application = applications.by_address(*asked.entry.address.split("/"))
     if application is None:
         raise NotFound(f"There is no application {asked.entry.address} any more.")
@@ -204,6 +207,23 @@ def _submit(asked: Asked) -> tuple[UUID, bool]:
         consent=asked.wanted.consent,
     )
     return execution.pk, is_new
+
+
+def _enter(asked: Asked) -> bool:
+    return executions.enter(
+        id_=asked.id,
+        application_id=asked.entry.application_id,
+        inputs=asked.wanted.inputs,
+        seed=_seed(asked),
+        deadline_at=asked.wanted.deadline_at,
+        caller=asked.caller.key,
+        by_id=asked.caller.user_id,
+        cause={"kind": asked.cause},
+        request_digest="",
+        max_queue=asked.entry.max_queue,
+        now=asked.now,
+        consent=asked.wanted.consent,
+    )
 
 
 def _check_accepting(entry: Entry) -> None:

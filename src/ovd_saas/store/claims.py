@@ -12,11 +12,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
 
 from ovd_saas.domain import executions, outcomes, processes
 from ovd_saas.store import transitions
-from ovd_saas.store.notices import notify
+from ovd_saas.store.notices import CHANNEL, notify
 from ovd_saas.store.queries import turns
 from ovd_saas.store.records import Execution, ExecutionEvent, Process
 
@@ -58,64 +57,80 @@ class Happening:
     at: datetime
 
 
-_NEXT = f"""
-    SELECT execution.id FROM store_execution AS execution
-    JOIN (SELECT id, place FROM ({turns.ORDER}) AS places WHERE place <= %(candidates)s) AS turns USING (id)
-    WHERE execution.status = 'queued' ORDER BY turns.place
-    LIMIT 1 FOR UPDATE OF execution SKIP LOCKED"""  # noqa: S608
+_SEAT = """
+    SELECT process.application_id, process.concurrency, process.state, process.ready_at,
+        process.condemned = '' AND process.kind = %(serve)s
+            AND (process.release_id, process.model_id)
+                IS NOT DISTINCT FROM (application.release_id, application.model_id),
+        EXISTS (SELECT FROM store_execution AS late WHERE late.application_id = process.application_id
+            AND late.status = 'queued' AND late.deadline_at <= %(now)s)
+    FROM store_process AS process JOIN store_application AS application ON application.id = process.application_id
+    WHERE process.id = %(process)s FOR UPDATE OF process SKIP LOCKED"""
+_CLAIM = f"""
+    WITH next AS (
+        SELECT execution.id FROM store_execution AS execution
+        JOIN (SELECT id, place FROM ({turns.ORDER}) AS places WHERE place <= {_CANDIDATES}) AS turns USING (id)
+        WHERE execution.status = 'queued' ORDER BY turns.place LIMIT 1 FOR UPDATE OF execution SKIP LOCKED
+    ), claimed AS (
+        UPDATE store_execution AS execution
+        SET status = 'running', process = process.id, release_id = process.release_id, model_id = process.model_id,
+            started_at = %(now)s, progress = NULL, attempts = execution.attempts + 1, lease = execution.lease + 1,
+            lease_until = %(until)s
+        FROM next, store_process AS process
+        WHERE execution.id = next.id AND execution.status = 'queued' AND process.id = %(process)s
+        RETURNING execution.*
+    ), told AS (
+        INSERT INTO store_executionevent (execution_id, kind, body, at)
+        SELECT id, 'status', json_build_object('status', 'running', 'attempt', attempts), %(now)s FROM claimed
+    )
+    SELECT claimed.*, pg_notify('{CHANNEL}', json_build_object(
+        'about', 'execution', 'id', id, 'application', application_id, 'status', 'running')::text) AS told
+    FROM claimed"""  # noqa: S608 - constants
 
 
 @transaction.atomic
-def claim(process_id: UUID, *, now: datetime, waited: timedelta = timedelta(0)) -> Execution | Nothing:
+def claim(
+    process_id: UUID, *, now: datetime, waited: timedelta = timedelta(0), answered: bool = False
+) -> Execution | Nothing:
     """The next execution in fair order (`domain.outcomes.fair`), now running in this process under a new lease.
 
-    With `waited`, only what has been queued, for a process that has been ready, at least so long. Those whose
-    deadline has passed become expired on the way.
+    With `waited`, only what has been queued, for a process that has been ready, at least so long. `answered`: the
+    process has told the caller that it executes, whether or not its row says so yet. Executions whose deadline has
+    passed become expired on the way.
     """
-    process = _open(process_id, ready_before=now - waited)
-    if isinstance(process, Nothing):
-        return process
-    expire(process.application_id, now=now)
+    application_id = _seat(process_id, now=now, ready_before=now - waited, answered=answered)
+    if isinstance(application_id, Nothing):
+        return application_id
+    found = {
+        "application": application_id, "process": process_id, "now": now, "before": now - waited, "until": now + LEASE,
+    }  # fmt: skip
+    claimed = list(Execution.objects.raw(_CLAIM, found))
+    return claimed[0] if claimed else Nothing.EMPTY
+
+
+def _seat(process_id: UUID, *, now: datetime, ready_before: datetime, answered: bool) -> int | Nothing:
+    """The application of this process, which is locked now, when it may take one more; only the application's current
+    edition gets work."""
     with connection.cursor() as cursor:
-        found: dict[str, Any] = {
-            "application": process.application_id,
-            "before": now - waited,
-            "candidates": _CANDIDATES,
-        }
-        cursor.execute(_NEXT, found)
+        cursor.execute(_SEAT, {"process": process_id, "serve": Process.SERVE, "now": now})
         row = cursor.fetchone()
-    if row is None:
-        return Nothing.EMPTY
-    Execution.objects.filter(pk=row[0], status=executions.QUEUED).update(
-        status=executions.EXECUTION.follow(executions.QUEUED, executions.CLAIM),
-        process=process.pk,
-        release_id=process.release_id,
-        model_id=process.model_id,
-        started_at=now,
-        progress=None,
-        attempts=F("attempts") + 1,
-        lease=F("lease") + 1,
-        lease_until=now + LEASE,
-    )
-    execution = Execution.objects.get(pk=row[0])
-    _tell_running(execution, now)
-    return execution
-
-
-def _open(process_id: UUID, *, ready_before: datetime) -> Process | Nothing:
-    """The process, locked, when it may take one more; only the application's current edition gets work."""
-    rows = Process.objects.select_for_update(skip_locked=True, of=("self",)).select_related("application")
-    process = rows.filter(pk=process_id).first()
-    if process is None:
-        return Nothing.BUSY if Process.objects.filter(pk=process_id).exists() else Nothing.GONE
-    application = process.application
-    is_current = (process.release_id, process.model_id) == (application.release_id, application.model_id)
-    if process.state != processes.READY or process.condemned or not is_current or process.kind != Process.SERVE:
-        return Nothing.GONE
-    if process.ready_at is None or process.ready_at > ready_before:
-        return Nothing.EMPTY
-    running = Execution.objects.filter(status=executions.RUNNING, process=process_id).count()
-    return process if running < process.concurrency else Nothing.FULL
+        if row is None:
+            return Nothing.BUSY if Process.objects.filter(pk=process_id).exists() else Nothing.GONE
+        application_id: int = row[0]
+        concurrency, state, ready_at, is_open, is_late = row[1:]
+        if state == processes.STARTING and answered:
+            state, ready_at = processes.READY, now
+        if state != processes.READY or not is_open:
+            return Nothing.GONE
+        if ready_at is None or ready_at > ready_before:
+            return Nothing.EMPTY
+        # asked after the lock was had: what another one claimed meanwhile counts
+        cursor.execute("SELECT count(*) FROM store_execution WHERE status = 'running' AND process = %s", [process_id])
+        if cursor.fetchone()[0] >= concurrency:
+            return Nothing.FULL
+    if is_late:
+        expire(application_id, now=now)
+    return application_id
 
 
 def _tell_running(execution: Execution, now: datetime) -> None:
@@ -163,11 +178,20 @@ def renew(leases: Mapping[UUID, int], *, now: datetime) -> dict[UUID, str]:
     return {id_: states.get(id_, "") for id_ in gone}
 
 
-@transaction.atomic
 def finish(execution_id: UUID, lease: int, result: Result, *, now: datetime, last: Sequence[Happening] = ()) -> bool:
     """Afterwards it has its final state, if the lease is still the current one; False drops the result."""
-    tell(last)
-    is_ours = transitions.execution(
+    if not last:
+        return _finish(execution_id, lease, result, now)
+    with transaction.atomic():
+        tell(last)
+        is_ours = _finish(execution_id, lease, result, now)
+        if not is_ours:
+            transaction.set_rollback(True)
+    return is_ours
+
+
+def _finish(execution_id: UUID, lease: int, result: Result, now: datetime) -> bool:
+    return transitions.execution(
         execution_id,
         result.event,
         now=now,
@@ -181,9 +205,6 @@ def finish(execution_id: UUID, lease: int, result: Result, *, now: datetime, las
         hardware=result.hardware,
         progress=result.progress,
     )
-    if not is_ours:
-        transaction.set_rollback(True)
-    return is_ours
 
 
 @transaction.atomic

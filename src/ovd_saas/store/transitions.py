@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Field
 
 from ovd_saas.domain import executions, learning_runs, outlook, service
 from ovd_saas.domain import learning as region
@@ -21,11 +22,10 @@ from ovd_saas.domain.processes import PROCESS
 from ovd_saas.domain.releases import RELEASE
 from ovd_saas.domain.service import SERVICE
 from ovd_saas.domain.status import STATUS
-from ovd_saas.store.notices import notify
+from ovd_saas.store.notices import CHANNEL, notify
 from ovd_saas.store.records import (
     Application,
     Execution,
-    ExecutionEvent,
     LearningEvent,
     LearningRun,
     ModelVersion,
@@ -100,30 +100,44 @@ def record(
     notify("application", id=application_id)
 
 
-@transaction.atomic
+_EXECUTION = f"""
+    WITH changed AS (
+        UPDATE store_execution SET {{values}} WHERE id = %s AND status = ANY(%s) AND (%s::bigint IS NULL OR lease = %s)
+        RETURNING id, application_id
+    ), told AS (
+        INSERT INTO store_executionevent (execution_id, kind, body, at)
+        SELECT id, 'status', json_build_object('status', %s::text), %s FROM changed
+    )
+    SELECT pg_notify('{CHANNEL}', json_build_object(
+        'about', 'execution', 'id', id, 'application', application_id, 'status', %s::text)::text),
+        CASE WHEN %s THEN pg_notify('{CHANNEL}', json_build_object(
+        'about', 'queue', 'application', application_id)::text) END
+    FROM changed"""  # noqa: S608 - names of columns, and a constant
+
+
 def execution(
     id_: UUID, event: str, *, now: datetime, lease: int | None = None, source: str | None = None, **values: Any
 ) -> bool:
-    """Cause an event of an execution. With `lease`, only while that lease is the current one.
+    """Cause an event of an execution, in one statement. With `lease`, only while that lease is the current one.
 
     `source` narrows the states it may come from. A final state also sets `finished_at`.
     """
-    sources = (source,) if source else EXECUTION.sources(event)
-    rows = Execution.objects.filter(pk=id_, status__in=sources)
-    if lease is not None:
-        rows = rows.filter(lease=lease)
+    sources = [source] if source else list(EXECUTION.sources(event))
     target = next(row.target for row in EXECUTION.transitions if row.event == event)
     values = {"status": target, **values}
     if target in executions.FINAL:
         values = {"finished_at": now, "lease_until": None, **values}
-    application_id = rows.values_list("application_id", flat=True).first()
-    if application_id is None or not rows.update(**values):
-        return False
-    ExecutionEvent.objects.create(execution_id=id_, kind="status", body={"status": target}, at=now)
-    notify("execution", id=id_, application=application_id, status=target)
-    if target == executions.QUEUED:
-        notify("queue", application=application_id)
-    return True
+    fields: list[Field[Any, Any]] = [Execution._meta.get_field(name) for name in values]  # type: ignore[misc]
+    sql = _EXECUTION.format(values=", ".join(f"{field.column} = %s" for field in fields))
+    given = [
+        field.get_db_prep_save(getattr(value, "pk", value), connection)
+        for field, value in zip(fields, values.values(), strict=True)
+    ]
+    found: list[Any] = [id_, sources, lease, lease]
+    told = [target, now, target, target == executions.QUEUED]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*given, *found, *told])
+        return cursor.fetchone() is not None
 
 
 @transaction.atomic

@@ -36,6 +36,7 @@ _RENEW_SECONDS = 3.0
 _TELL_SECONDS = 0.25
 _LOOK_SECONDS = 1.0
 _AGAIN_SECONDS = 0.1
+_CALL_AGAIN_SECONDS = 0.5
 
 
 class Dispatcher:
@@ -116,13 +117,17 @@ class Dispatcher:
         self.condemn(run, reason)
         settle(run, run.failed("timeout", reason, seconds=run.process.release.timeout))
 
+    def _broken(self, process: LiveProcess, reason: str) -> None:
+        log.warning("a process is to be killed", process=str(process.id), reason=reason)
+        self._spawn(self._condemn(process.id, reason))
+
     def _freed(self, process: LiveProcess) -> None:
         lane = self.lanes.get(process.application_id)
         if lane is None:
             return
         if process.channel is None and lane.processes.get(process.id) is process:
-            del lane.processes[process.id]
-            self.roster.refresh(process.application_id)
+            del lane.processes[process.id]  # it is called again soon, unless its row says that it is gone
+            asyncio.get_running_loop().call_later(_CALL_AGAIN_SECONDS, self.roster.refresh, process.application_id)
         lane.serve()
 
     async def _condemn(self, process_id: UUID, reason: str) -> None:
@@ -196,6 +201,7 @@ class Dispatcher:
             settle=self._settle,
             freed=self._freed,
             overdue=self._overdue,
+            broken=self._broken,
         )
 
     # what others tell

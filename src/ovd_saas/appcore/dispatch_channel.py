@@ -1,6 +1,7 @@
 """The channel to one application process: frames over its unix socket, many executions on one connection. Floor 2."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -9,10 +10,15 @@ import orjson
 from ovd import protocol
 
 CONNECT_SECONDS = 2.0
+LONGEST_COMPLAINT = 300  # characters
 _WRITE_HIGH = 4 << 20  # bytes on their way before a sender has to wait
+SPELL_SECONDS = 0.25
+SHARE_SECONDS = 0.025  # of each spell, for what a process says beside its answers; then it waits for the next one
+FLOOD_SPELLS = 40  # so many in a row are a flood
 
-OnFrame = Callable[[dict[str, Any], bytes], None]
-OnLost = Callable[[str], None]
+OnFrame = Callable[[dict[str, Any], bytes], bool]  # whether it was an answer that somebody waits for
+OnLost = Callable[[str, bool], None]  # a sentence, and whether the process broke the rules
+OnFlood = Callable[[], None]
 
 
 class ChannelLost(Exception):
@@ -20,11 +26,20 @@ class ChannelLost(Exception):
 
 
 class Channel(asyncio.Protocol):
-    """Made by `connect`. `on_lost` is called once, with a sentence, unless `close` was called before."""
+    """Made by `connect`. `on_lost` is called once, with a sentence, unless `close` was called before.
 
-    def __init__(self, on_frame: OnFrame, on_lost: OnLost) -> None:
+    The event loop is everybody's. So what a process says beside its answers gets a small share of it: a flood is read
+    slowly, which slows its source. When it goes on like that, `on_flood` is told now and then.
+    """
+
+    def __init__(self, on_frame: OnFrame, on_lost: OnLost, on_flood: OnFlood) -> None:
         self._on_frame = on_frame
         self._on_lost = on_lost
+        self._on_flood = on_flood
+        self._spell_ends = 0.0  # time.monotonic()
+        self._spent = 0.0  # seconds of this spell
+        self._floods = 0  # spells in a row that were used up
+        self._paused_for: set[object] = set()
         self._decoder = protocol.Decoder()
         self._transport: asyncio.Transport | None = None
         self._may_write = asyncio.Event()
@@ -46,14 +61,17 @@ class Channel(asyncio.Protocol):
         if not self.is_open:
             raise ChannelLost
 
-    def pause(self) -> None:
-        """Read no more for now: the disk is slower than the process."""
-        if self.is_open and self._transport is not None:
+    def pause(self, cause: object) -> None:
+        """Read no more until `resume` was called for each cause: the disk is slower than the process."""
+        if not self._paused_for and self.is_open and self._transport is not None:
             self._transport.pause_reading()
+        self._paused_for.add(cause)
 
-    def resume(self) -> None:
-        if self.is_open and self._transport is not None:
-            self._transport.resume_reading()
+    def resume(self, cause: object) -> None:
+        if cause in self._paused_for:
+            self._paused_for.remove(cause)
+            if not self._paused_for and self.is_open and self._transport is not None:
+                self._transport.resume_reading()
 
     def close(self) -> None:
         """Hang up, without a word to `on_lost`."""
@@ -66,13 +84,34 @@ class Channel(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH)
 
     def data_received(self, data: bytes) -> None:
+        began, is_answer = time.monotonic(), False
         try:
             for header, body in self._decoder.feed(data):
-                self._on_frame(header, body)
+                is_answer = self._on_frame(header, body) or is_answer
         except protocol.ProtocolError as error:
-            self._complaint = f"The process sent what is not a frame: {error}"
+            self._complaint = f"It sent what is not a frame: {error}"[:LONGEST_COMPLAINT]
             if self._transport is not None:
                 self._transport.abort()
+        if not is_answer:
+            self._spend(began, time.monotonic())
+
+    def _spend(self, began: float, now: float) -> None:
+        if began >= self._spell_ends:
+            if began >= self._spell_ends + SPELL_SECONDS:
+                self._floods = 0  # it was quiet for a while
+            self._spell_ends, self._spent = began + SPELL_SECONDS, 0.0
+        self._spent += now - began
+        if self._spent > SHARE_SECONDS and self not in self._paused_for:
+            self.pause(self)
+            rest = max(self._spell_ends - now, self._spent * SPELL_SECONDS / SHARE_SECONDS - SPELL_SECONDS)
+            asyncio.get_running_loop().call_later(max(rest, 0.0), self._rested)
+
+    def _rested(self) -> None:
+        self._spell_ends = time.monotonic()
+        self.resume(self)
+        self._floods += 1
+        if self._floods % FLOOD_SPELLS == 0:
+            self._on_flood()
 
     def pause_writing(self) -> None:
         self._may_write.clear()
@@ -82,7 +121,7 @@ class Channel(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._may_write.set()
-        self._on_lost(self._complaint or "The process ended before it answered.")
+        self._on_lost(self._complaint or "The process ended before it answered.", bool(self._complaint))
 
 
 def pack(header: dict[str, Any], body: bytes = b"") -> bytes:
@@ -93,13 +132,13 @@ def pack(header: dict[str, Any], body: bytes = b"") -> bytes:
     return protocol.PREFIX.pack(len(head), len(body)) + head + body
 
 
-def _nobody(reason: str) -> None:
+def _nobody(reason: str, is_fault: bool) -> None:
     pass
 
 
-async def connect(address: str, on_frame: OnFrame, on_lost: OnLost) -> Channel:
+async def connect(address: str, on_frame: OnFrame, on_lost: OnLost, on_flood: OnFlood) -> Channel:
     """A channel to the process that listens at this path. Raises OSError."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(CONNECT_SECONDS):
-        _, channel = await loop.create_unix_connection(lambda: Channel(on_frame, on_lost), address)
+        _, channel = await loop.create_unix_connection(lambda: Channel(on_frame, on_lost, on_flood), address)
     return channel

@@ -1,17 +1,19 @@
 """A live process: its channel, what runs in it, and how many more it takes. Floor 2."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from ovd.protocol import ProtocolError
 from ovd_saas.appcore import dispatch_inputs
+from ovd_saas.appcore import dispatch_told as told
 from ovd_saas.appcore.dispatch_channel import Channel, ChannelLost
 from ovd_saas.appcore.dispatch_run import Loss, Outcome, Run, stored
 from ovd_saas.files import Missing
 
+MOST_REFUSALS = 100  # of one process, beside its seats, before they count as attempts
 START_SLACK_SECONDS = 30.0  # beyond its time limit, for an execution that the process does not even begin
 
 
@@ -25,6 +27,8 @@ class ServedRelease:
     environment: str
     timeout: float | None  # seconds
     file_inputs: frozenset[str]
+    outputs: Mapping[str, Mapping[str, Any]]  # properties of the schema by name
+    disk_mb: float  # of all files of one execution
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,11 @@ class LiveProcess:
     settle: Callable[[Run, Outcome], None]
     freed: Callable[["LiveProcess"], None]  # it has room again, or is gone
     overdue: Callable[[Run, str], None]  # a run took too long
+    broken: Callable[["LiveProcess", str], None]  # it does what no process of ours does
     is_open: bool = False  # its row says that it takes work
     is_given_up: bool = False  # it is to be killed
     reserved: int = 0  # seats kept for claims under way
+    refusals: int = 0
     channel: Channel | None = None
     runs: dict[str, Run] = field(default_factory=dict)  # in the process, also when nobody wants their result any more
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -91,8 +97,10 @@ class LiveProcess:
             if run is not spare:
                 self.settle(run, Loss(reason, counts=False))
 
-    def on_lost(self, reason: str) -> None:
+    def on_lost(self, reason: str, is_fault: bool = False) -> None:
         self.channel = None
+        if is_fault:
+            self.accuse(reason)
         runs, self.runs = self.runs, {}
         for run in runs.values():
             self._stop_timer(run)
@@ -100,16 +108,31 @@ class LiveProcess:
             self._spawn(_drop_files(run))
         self.freed(self)
 
+    def accuse(self, reason: str) -> None:
+        """It breaks the rules and is to be killed: no more work, and what runs there is lost at its own fault."""
+        self.is_given_up = True
+        for run in [*self.runs.values()]:
+            self.settle(run, Loss(reason, counts=True))
+        self.broken(self, reason)
+
+    def on_flood(self) -> None:
+        """It has sent frames without a pause for long, which the channel slows. When nothing runs in it, nobody asked
+        for any of them."""
+        if not self.runs and not self.is_given_up:
+            self.accuse("It sent frames without an end though nobody had asked it anything.")
+
     def close(self) -> None:
         """Hang up; the process does not mind."""
         if self.channel is not None:
             self.channel.close()
             self.on_lost("The connection to its process was closed.")
 
-    def on_frame(self, header: dict[str, Any], body: bytes) -> None:
-        run = self.runs.get(header.get("id", ""))
-        if run is None:
-            return  # of somebody else's, or of a run that was given up
+    def on_frame(self, header: dict[str, Any], body: bytes) -> bool:
+        """Whether it is the last word about a run."""
+        id_ = header.get("id")
+        run = self.runs.get(id_) if isinstance(id_, str) else None
+        if run is None or run.is_answered:
+            return False  # of nobody here, or of a run that has ended or was given up
         kind = header["type"]
         if kind == "started":
             self._started(run)
@@ -122,9 +145,15 @@ class LiveProcess:
         elif kind == "file":
             run.on_file(header, body)
         elif kind in ("result", "rejected", "failed", "refused"):
+            run.is_answered = True
             self._answered(run, header)
+            return True
+        return False
 
     def _started(self, run: Run) -> None:
+        if run.is_begun:
+            return  # saying so twice does not prolong its time
+        run.is_begun = True
         self._stop_timer(run)
         limit = self.release.timeout
         if limit is not None:
@@ -134,20 +163,28 @@ class LiveProcess:
     def _answered(self, run: Run, header: dict[str, Any]) -> None:
         self._stop_timer(run)
         kind, seconds = header["type"], header.get("seconds")
-        if kind == "result" and run.files is not None and isinstance(header.get("outputs"), dict):
+        ending: Outcome | None
+        if kind == "result":
+            ending = run.answered(header.get("outputs"), seconds)
+        elif kind == "rejected":
+            ending = run.rejected(header.get("message"), seconds)
+        elif kind == "refused":
+            ending = self._refused(header)
+        else:
+            ending = run.failed(**told.failure(header), seconds=seconds)
+        if ending is None:
             self._spawn(self._answered_with_files(run, header))
             return
         self._release(run)
-        if kind == "result":
-            self.settle(run, run.succeeded(header.get("outputs"), seconds))
-        elif kind == "rejected":
-            self.settle(run, run.rejected(header.get("message"), seconds))
-        elif kind == "refused":
-            self.settle(run, Loss(f"The process did not take it: {header.get('reason')}", counts=False))
-        else:
-            message, traceback = header.get("message"), header.get("traceback")
-            ending = run.failed(header.get("code") or "exception", message, traceback=traceback, seconds=seconds)
-            self.settle(run, ending)
+        self.settle(run, ending)
+        if run.files is not None:
+            self._spawn(_drop_files(run))
+
+    def _refused(self, header: dict[str, Any]) -> Loss:
+        """A process that is being stopped refuses what is on its way to it; one that refuses for ever is no such."""
+        self.refusals += 1
+        reason = told.text(header.get("reason"), told.LONGEST_NAME)
+        return Loss(f"The process did not take it: {reason}", counts=self.refusals > self.concurrency + MOST_REFUSALS)
 
     async def _answered_with_files(self, run: Run, header: dict[str, Any]) -> None:
         ending = await stored(run, header)
@@ -161,6 +198,8 @@ class LiveProcess:
             return
         try:
             inputs = await dispatch_inputs.send(channel, run.wire, run.order.inputs, files)
+            if run.is_answered:
+                return  # before it was asked
         except ChannelLost:
             return  # on_lost has settled it
         except (Missing, OSError) as error:

@@ -95,7 +95,7 @@ class Roster:
     async def _welcome(self, row: Living) -> None:
         process = self._meet(row)
         try:
-            process.channel = await connect(row.address, process.on_frame, process.on_lost)
+            process.channel = await connect(row.address, process.on_frame, process.on_lost, process.on_flood)
         except OSError as error:
             log.info("a process does not answer", process=str(row.id), error=str(error))
             asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self.refresh, row.application_id)

@@ -16,6 +16,7 @@ from ovd_saas.domain import executions, processes
 from ovd_saas.store.records import Execution, Process, Release, Runner
 
 FILE_KINDS = ("image", "file")
+DISK_MB = 256  # as the runner grants when the manifest says nothing
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def served(release: Release) -> ServedRelease:
         environment=release.environment,
         timeout=float(timeout) if timeout else None,
         file_inputs=frozenset(files),
+        outputs=release.schema.get("outputs", {}).get("properties", {}),
+        disk_mb=float(release.manifest.get("resources", {}).get("disk_mb") or DISK_MB),
     )
 
 

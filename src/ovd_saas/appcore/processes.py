@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 from django.db import transaction
 from django.db.models import QuerySet
 
-from ovd_saas.appcore import editions, failed_starts, models, releases, supplies
+from ovd_saas.appcore import editions, failed_starts, models, network, releases, supplies
 from ovd_saas.domain import learning_runs, service, status
 from ovd_saas.domain import processes as states
 from ovd_saas.engines import base
@@ -50,6 +51,8 @@ def start(
             memory_mb=int(resources.get("memory_mb", 512)),
             cpus=float(resources.get("cpus", 1)),
             disk_mb=int(resources.get("disk_mb", 256)),
+            hosts=network.granted(application, release),
+            **_birth(release),
         )
     except (base.NotPrepared, base.NoModel):
         process.delete()  # it never was
@@ -86,6 +89,7 @@ def start_task(
     process = _task_row(application, release, model, run, kind, runner, now)
     if process is None:
         return None
+    hosts = network.granted(application, release)
     try:
         started = supplies.supplied(
             lambda: engine.start(
@@ -98,6 +102,9 @@ def start_task(
                 cpus=float(limits["cpus"]),
                 disk_mb=int(limits["disk_mb"]),
                 start_seconds=limits.get("start_seconds"),
+                background=True,
+                hosts=hosts,
+                **_birth(release),
             ),
             engine=engine,
             release=release,
@@ -109,6 +116,12 @@ def start_task(
     _note_address(engine, process, started)
     process.refresh_from_db()
     return process
+
+
+def _birth(release: Release) -> dict[str, Any]:
+    """How its manifest wants a process to begin; the modules were settled when it was prepared."""
+    sleep = release.manifest.get("sleep") or {}
+    return {"preload": tuple(sleep.get("preload") or ()), "fork": sleep.get("wake", "fork") == "fork"}
 
 
 def _note_address(engine: Engine, process: Process, started: base.Started) -> None:

@@ -1,5 +1,5 @@
-"""Process of an application: `python -m ovd.process`, started by the runner, serves executions, or one task, until it
-is stopped.
+"""Process of an application: forked by a template (`ovd.template`) for the runner, it serves executions, or one task,
+until it is stopped.
 
 The runner gives two open descriptors: a listening unix socket for executions and a socket for control. Everything on
 both is frames (`ovd.protocol`). When the runner goes away, or stops renewing the lease, this process ends at once.
@@ -94,7 +94,7 @@ class Control:
 def main(arguments: Optional[List[str]] = None) -> int:
     """Load, set up, serve. Returns the exit code: 0 after a stop, 1 when the application cannot be loaded."""
     options = _options(arguments)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # an expired lease: the kernel ends us, whatever the author does
+    _end_with_lease()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at a terminal is for the platform, which then stops us
     control = Control(socket.socket(fileno=options.control_fd))
     listener = socket.socket(fileno=options.listen_fd)
@@ -108,7 +108,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     folder = Path(options.folder).resolve()
     loaded = _load(folder, control, seconds)
     if loaded is None or not _set_up(loaded, options.model, control, seconds):
-        _flush()
+        flush()
         return 1
     gc.collect()
     gc.freeze()  # what the imports made stays; collecting it again and again only makes answers late
@@ -116,9 +116,24 @@ def main(arguments: Optional[List[str]] = None) -> int:
     control.tell(type="ready", seconds=seconds)
     control.serve(server)
     server.serve()
-    _flush()
+    flush()
     _end_soon()
     return 0
+
+
+def _end_with_lease() -> None:
+    """An expired lease ends us, whatever the author does: the kernel by its default action; which does not end the
+    first process of a namespace, so there the C library does."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    if os.getpid() == 1:
+        from ovd.walls import calls
+
+        calls.exit_on_alarm()
+
+
+def warm() -> None:
+    """Import what every process needs, so that the children of a template find it there."""
+    from ovd import command, task_server  # noqa: F401
 
 
 def _server(loaded: Loaded, listener: socket.socket, options: argparse.Namespace, scratch: Path) -> Serving:
@@ -170,7 +185,8 @@ def _tell_failure(control: Control, stage: str, message: str, traceback: str) ->
     control.tell(type="failed", stage=stage, message=message, traceback=traceback)
 
 
-def _flush() -> None:
+def flush() -> None:
+    """Write out what was printed; when nobody reads any more, that is lost."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -6,9 +6,13 @@ import logging
 import os
 import signal
 import sys
+from dataclasses import replace
 
+from ovd.walls import namespaces
+from ovd.walls import standing as walls
 from ovd_saas.runner import configuration, strays
 from ovd_saas.runner.agent import Agent
+from ovd_saas.runner.cgroups import Groups
 
 log = logging.getLogger("ovd_saas.runner")
 
@@ -18,14 +22,21 @@ def main() -> int:
     os.umask(0o077)
     try:
         settings = configuration.read()
+        standing = walls.standing(first_uid=settings.uids[0])
         lock = _take(settings)
     except configuration.Misconfigured as error:
         log.error("%s", error)
         return 2
     strays.adopt()
+    groups = Groups(settings.home)
+    standing |= groups.standing()
     try:
-        asyncio.run(_serve(settings))
+        if os.geteuid() != 0 and not standing["files"]:
+            namespaces.enter_own()
+            settings = replace(settings, is_namespaced=True)
+        asyncio.run(_serve(settings, standing, groups))
     finally:
+        groups.close()
         os.close(lock)
     return 0
 
@@ -45,12 +56,12 @@ def _take(settings: configuration.Configuration) -> int:
     return lock
 
 
-async def _serve(settings: configuration.Configuration) -> None:
+async def _serve(settings: configuration.Configuration, standing: dict[str, str], groups: Groups) -> None:
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
-    agent = Agent(settings)
+    agent = Agent(settings, standing, groups)
     await agent.open()
     log.info("ready at %s", settings.socket)
     await asked.wait()

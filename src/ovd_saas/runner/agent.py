@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ovd_saas.runner import machine, processes, sdk
+from ovd_saas.runner.births import Births, Wanted
+from ovd_saas.runner.cgroups import Groups
 from ovd_saas.runner.children import Nursery
 from ovd_saas.runner.configuration import Configuration
 from ovd_saas.runner.connections import Caller, Connection, Header
@@ -17,9 +19,10 @@ from ovd_saas.runner.failures import PreparationFailed
 from ovd_saas.runner.folders import empty
 from ovd_saas.runner.models import ModelRefused, Models
 from ovd_saas.runner.preparations import Preparations
-from ovd_saas.runner.processes import Process, Processes, StartRefused, Wanted
+from ovd_saas.runner.processes import Process, Processes, StartRefused
 from ovd_saas.runner.releases import DIGEST, Releases
 from ovd_saas.runner.starts import Spawn
+from ovd_saas.runner.templates import Templates
 from ovd_saas.runner.uploads import LARGEST, LARGEST_MODEL, TooLarge, Upload
 
 log = logging.getLogger(__name__)
@@ -38,10 +41,11 @@ class BadCall(Exception):
 class Agent:
     """The runner as its callers see it."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, standing: dict[str, str], groups: Groups) -> None:
         self._configuration = configuration
+        self._standing = standing  # each wall: empty if it stands here, else why not
         self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        self._nursery = Nursery(Spawn())
+        self._nursery = Nursery(Spawn(), groups)
         self._releases = Releases(configuration.releases)
         self._environments = Environments(
             configuration.environments,
@@ -49,16 +53,20 @@ class Agent:
             uv_cache=configuration.uv_cache,
             nursery=self._nursery,
             build_seconds=configuration.build_seconds,
+            may_build=configuration.source_packages,
         )
         kit = sdk.provide(configuration.sdk)
+        walls = tuple(name for name, why_not in standing.items() if not why_not)
+        self._templates = Templates(configuration, sdk=kit, nursery=self._nursery, walls=walls)
+        births = Births(self._templates, scratch=configuration.scratch, sdk=kit, walls=walls)
         self._preparations = Preparations(
             releases=self._releases,
             environments=self._environments,
+            births=births,
             scratch=configuration.scratch,
-            sdk=kit,
             nursery=self._nursery,
         )
-        self._processes = Processes(configuration=configuration, sdk=kit, nursery=self._nursery, tell=self._broadcast)
+        self._processes = Processes(configuration=configuration, births=births, tell=self._broadcast)
         self._models = Models(
             configuration.models,
             scratch=configuration.scratch,
@@ -83,6 +91,7 @@ class Agent:
         """Clean up after an earlier runner, then take calls. Whoever calls this holds the lock of the run folder."""
         empty(self._configuration.uploads)
         self._processes.clean()
+        self._templates.open()
         self._releases.clean()
         self._models.clean()
         self._environments.clean()
@@ -230,6 +239,9 @@ class Agent:
 
     async def _hello(self, _: Connection, __: Header, answer: Answer) -> None:
         facts = machine.facts() | {"pid": os.getpid(), "started_at": self._started_at}
+        facts |= {"walls": self._standing, "templates": self._templates.headers()}
+        facts |= {"applications_mb": self._configuration.applications_mb}
+        facts |= {"templates_mb": self._configuration.templates_mb}
         answer({"type": "hello"} | facts | {"processes": self._processes.headers()})
 
     async def _start(self, _: Connection, header: Header, answer: Answer) -> None:
@@ -254,6 +266,7 @@ class Agent:
             process=_text(header, "process", processes.ID.fullmatch),
             release=release,
             source=self._releases.source(release),
+            environment=environment.digest,
             python=environment.python,
             model=model,
             model_folder=None if model is None else self._model_folder(model),
@@ -261,6 +274,10 @@ class Agent:
             concurrency=concurrency,
             limits=limits,
             start_seconds=start_seconds,
+            preload=_texts(header, "preload"),
+            fork=header.get("fork") is not False,
+            background=header.get("background") is True,
+            hosts=_texts(header, "hosts"),
         )
 
     def _model_folder(self, digest: str) -> Path:
@@ -304,6 +321,13 @@ def _text(header: Header, key: str, check: Callable[[str], Any]) -> str:
     if not isinstance(value, str) or not check(value):
         raise BadCall(f"{key} is {str(value)[:80]!r}; it must be a short text of letters, digits, - and _.")
     return value
+
+
+def _texts(header: Header, key: str) -> tuple[str, ...]:
+    values = header.get(key) or []
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise BadCall(f"{key} must be a list of texts.")
+    return tuple(values)
 
 
 def _started(process: Process) -> Header:

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from ovd_saas.runner import hierarchies
+from ovd_saas.runner import footprints, hierarchies
 from ovd_saas.runner.hierarchies import CPU, MEMORY, TASKS, TIME, Hierarchy
 from ovd_saas.runner.sandbox import MB, Limits
 
@@ -222,7 +222,7 @@ class Group:
         try:
             moved = self._move({pid})
             for _ in range(SWEEPS):
-                fresh = descendants(pid) - moved
+                fresh = footprints.descendants(pid) - moved
                 if not fresh:
                     return
                 moved |= self._move(fresh)
@@ -259,6 +259,11 @@ class Groups:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._record.write_text(json.dumps([str(hierarchy.folder) for hierarchy in self.hierarchies]))
 
+    def standing(self) -> dict[str, str]:
+        """The walls that control groups are: empty, or why they do not stand."""
+        names = {"memory": MEMORY, "tasks": TASKS, "cpu": CPU}
+        return {name: self.missing.get(controller, "") for name, controller in names.items()}
+
     def make(self, process: str, limits: Limits, background: bool = False, *, scratch_mb: int = 0) -> Group | None:
         """A group for a process that is about to be born; None where there are none at all. `scratch_mb` is what its
         scratch folder in memory may hold, beside its own memory; `background` that everybody else goes first."""
@@ -273,8 +278,12 @@ class Groups:
             else:
                 return group
         self._number += 1
-        group = Group(f"{self._prefix}{self._number}", self.hierarchies, self._porter)
-        group.dedicate(process, limits, background=background, scratch_mb=scratch_mb)
+        try:
+            group = Group(f"{self._prefix}{self._number}", self.hierarchies, self._porter)
+            group.dedicate(process, limits, background=background, scratch_mb=scratch_mb)
+        except OSError as error:  # somebody took away what worked at the start
+            log.error("No control group for process %s, which is watched instead: %s.", process, error)
+            return None
         return group
 
     def release(self, group: Group) -> None:
@@ -319,20 +328,6 @@ class Groups:
                 log.warning("Control groups of an earlier runner could not be removed: %s.", ", ".join(map(str, left)))
                 return
             time.sleep(0.01)
-
-
-def descendants(pid: int) -> set[int]:
-    """The children of a process, their children, and so on."""
-    found: set[int] = set()
-    ahead = [pid]
-    while ahead:
-        parent = ahead.pop()
-        with suppress(OSError):
-            for task in Path(f"/proc/{parent}/task").iterdir():
-                fresh = {int(child) for child in (task / "children").read_text().split()} - found
-                found |= fresh
-                ahead += fresh
-    return found
 
 
 def _number(file: Path) -> int:

@@ -1,11 +1,12 @@
 """Commands: one program run to its end, line by line, under the same limits as an application."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ovd_saas.runner.children import Nursery
+from ovd_saas.runner.children import Child, Nursery, Output
 from ovd_saas.runner.endings import Exit, how, of_breach
+from ovd_saas.runner.sandbox import Limits
 from ovd_saas.runner.starts import Order
 
 LONGEST_LINE = 17 << 20  # bytes; a schema is one line
@@ -47,12 +48,21 @@ class _Lines:
 
 
 async def run(nursery: Nursery, order: Order, *, patience: float, on_line: OnLine) -> Outcome:
-    """Run a command; after `patience` seconds, or when we are cancelled, it is killed with all its children."""
-    streams = {stream: _Lines(stream, on_line) for stream in ("stdout", "stderr")}
+    """Run a command of ours; after `patience` seconds, or when we are cancelled, it is killed with all its children."""
+
+    async def bear(output: Output) -> Child:
+        return nursery.bear(order, output)
+
     try:
-        child = nursery.bear(order, lambda stream, data: streams[stream].take(data))
+        return await follow(bear, patience=patience, on_line=on_line)
     except OSError as error:
         return Outcome(False, f"{order.arguments[0]} cannot be executed: {error.strerror}")
+
+
+async def follow(bear: Callable[[Output], Awaitable[Child]], *, patience: float, on_line: OnLine) -> Outcome:
+    """Have a process born and follow it to its end; killed likewise. Raises what `bear` raises."""
+    streams = {stream: _Lines(stream, on_line) for stream in ("stdout", "stderr")}
+    child = await bear(lambda stream, data: streams[stream].take(data))
     try:
         await asyncio.wait([child.exited], timeout=patience)
     finally:
@@ -61,13 +71,13 @@ async def run(nursery: Nursery, order: Order, *, patience: float, on_line: OnLin
     exit = await child.exited
     for lines in streams.values():
         lines.finish()
-    return _outcome(exit, order, patience)
+    return _outcome(exit, child.limits, patience)
 
 
-def _outcome(exit: Exit, order: Order, patience: float) -> Outcome:
+def _outcome(exit: Exit, limits: Limits, patience: float) -> Outcome:
     if exit.code == 0:
         return Outcome(True, "")
     if exit.killed_for == "timeout":
         return Outcome(False, f"not finished after {patience:g} s, and killed")
-    breach = of_breach(exit, memory_mb=order.limits.memory_mb, tasks=order.limits.tasks)
+    breach = of_breach(exit, memory_mb=limits.memory_mb, tasks=limits.tasks, disk_mb=limits.disk_mb)
     return Outcome(False, breach.message if breach else how(exit))

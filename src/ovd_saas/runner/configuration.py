@@ -5,6 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ovd.walls.namespaces import IDS
+from ovd_saas.runner import machine
+
+FIRST_UIDS = (2_000_000_000, 1 << 20)  # beyond those that systems and containers give away
 LONGEST_SOCKET_PATH = 107  # bytes: the kernel's sun_path less its final zero
 SOCKET_NAME = 20  # bytes that we put after the run folder: "/p-" + 12 + ".sock"
 
@@ -24,6 +28,12 @@ class Configuration:
     start_seconds: float = 300.0  # a process must be ready by then
     build_seconds: float = 1800.0  # an environment must be built by then
     models_mb: float = 20480.0  # models kept; beyond it those unused for longest go
+    templates_mb: int = 4096  # memory of all templates; beyond it those unused for longest go
+    applications_mb: int = 0  # memory that processes of applications may be promised, together
+    uids: tuple[int, int] = FIRST_UIDS  # first user, and how many, that a runner of root's gives to processes
+    walls: str = ""  # that must stand: all, or names with commas; empty: as many as can
+    source_packages: bool = False  # locks may name packages that are built here, by scripts that no wall surrounds
+    is_namespaced: bool = False  # it runs as an ordinary user, in a namespace of its own
 
     @property
     def socket(self) -> Path:
@@ -58,6 +68,10 @@ class Configuration:
         return self.home / "uploads"
 
     @property
+    def room(self) -> Path:
+        return self.home / "room"
+
+    @property
     def sdk(self) -> Path:
         return self.home / "sdk"
 
@@ -77,13 +91,35 @@ def read(variables: Mapping[str, str] = os.environ) -> Configuration:
         lease_seconds=_seconds(variables, "OVD_LEASE_SECONDS", 30.0),
         start_seconds=_seconds(variables, "OVD_START_SECONDS", 300.0),
         build_seconds=_seconds(variables, "OVD_BUILD_SECONDS", 1800.0),
-        models_mb=_positive(variables, "OVD_MODELS_MB", 20480.0, "a number of megabytes"),
+        models_mb=_megabytes(variables, "OVD_MODELS_MB", 20480.0),
+        templates_mb=int(_megabytes(variables, "OVD_TEMPLATES_MB", min(machine.memory_mb() / 4, 4096.0))),
+        applications_mb=int(_megabytes(variables, "OVD_MEMORY_MB", machine.memory_mb() * 0.8)),
+        uids=_range(variables, "OVD_UIDS", FIRST_UIDS),
+        walls=variables.get("OVD_WALLS", ""),
+        source_packages=variables.get("OVD_SOURCE_PACKAGES", "") == "1",
         uv_cache=Path(variables.get("UV_CACHE_DIR") or home / "runner/cache/uv").absolute(),
     )
 
 
 def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
     return _positive(variables, name, default, "a number of seconds")
+
+
+def _megabytes(variables: Mapping[str, str], name: str, default: float) -> float:
+    return _positive(variables, name, default, "a number of megabytes")
+
+
+def _range(variables: Mapping[str, str], name: str, default: tuple[int, int]) -> tuple[int, int]:
+    text = variables.get(name)
+    if not text:
+        return default
+    first, _, count = text.partition(":")
+    if not (first.isdigit() and count.isdigit() and int(first) > 0 and int(count) >= IDS):
+        raise Misconfigured(
+            f"{name} is {text!r}; it must be the first user and how many, such as 2000000000:1048576, and at least "
+            f"{IDS} of them. Correct or unset it."
+        )
+    return int(first), int(count)
 
 
 def _positive(variables: Mapping[str, str], name: str, default: float, what: str) -> float:

@@ -13,7 +13,7 @@ class Exit:
     code: int | None  # exit code, unless a signal ended it
     signal: int | None
     peak_bytes: int  # the most memory it held at once, without its children
-    killed_for: str | None  # why the runner killed it, when it did: `memory`, `tasks`, `timeout`, …
+    killed_for: str | None  # why it was killed, when we know: `memory`, `tasks`, `disk`, `timeout`, …
     last_error_line: str  # of what it printed to stderr; empty when nothing
 
 
@@ -21,7 +21,7 @@ class Exit:
 class Ending:
     """What we tell about it."""
 
-    reason: str  # stopped | exit | signal | memory | tasks | lease | setup | slow_start
+    reason: str  # stopped | exit | signal | memory | tasks | disk | lease | setup | slow_start
     message: str
 
 
@@ -38,23 +38,33 @@ def how(exit: Exit) -> str:
     return f"{fact}: {exit.last_error_line}" if exit.last_error_line else fact
 
 
-def of_breach(exit: Exit, *, memory_mb: int, tasks: int) -> Ending | None:
+def of_breach(exit: Exit, *, memory_mb: int, tasks: int, disk_mb: int) -> Ending | None:
     """The ending, when it was a limit."""
     if exit.killed_for == "memory":
         return Ending("memory", f"killed: reached the memory limit of {memory_mb} MB")
     if exit.killed_for == "tasks":
         return Ending("tasks", f"killed: more than {tasks} processes and threads at once")
+    if exit.killed_for == "disk":
+        return Ending("disk", f"killed: filled its disk limit of {disk_mb} MB")
     if exit.signal == signal.SIGKILL and exit.killed_for is None and exit.peak_bytes > memory_mb * MB:
         return Ending("memory", f"killed by the system: it held more than its memory limit of {memory_mb} MB")
     return None
 
 
 def of_process(
-    exit: Exit, *, memory_mb: int, tasks: int, lease_seconds: float, failure: str | None, asked: bool, ready: bool
+    exit: Exit,
+    *,
+    memory_mb: int,
+    tasks: int,
+    disk_mb: int,
+    lease_seconds: float,
+    failure: str | None,
+    asked: bool,
+    ready: bool,
 ) -> Ending:
     """The ending of an application process. `failure` is what it said itself before it ended, `asked` that somebody
     wanted it to end, `ready` that it had finished its set-up."""
-    breach = of_breach(exit, memory_mb=memory_mb, tasks=tasks)
+    breach = of_breach(exit, memory_mb=memory_mb, tasks=tasks, disk_mb=disk_mb)
     if breach is not None:
         return breach
     if exit.killed_for == "slow_start":

@@ -44,12 +44,22 @@ class Environment:
 class Environments:
     """The environments of this machine."""
 
-    def __init__(self, folder: Path, *, scratch: Path, uv_cache: Path, nursery: Nursery, build_seconds: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        scratch: Path,
+        uv_cache: Path,
+        nursery: Nursery,
+        build_seconds: float,
+        may_build: bool = False,
+    ) -> None:
         self._folder = folder
         self._scratch = scratch
         self._uv_cache = uv_cache
         self._nursery = nursery
         self._build_seconds = build_seconds
+        self._may_build = may_build  # source packages: their build scripts are code that no wall surrounds
         self._builds: dict[str, Build[None]] = {}
 
     def clean(self) -> None:
@@ -57,6 +67,9 @@ class Environments:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for leftover in self._folder.glob(f"{BUILDING}*"):
             folders.remove(leftover)
+        for environment in self._folder.iterdir():  # of a version that made them for itself alone
+            if not environment.stat().st_mode & 0o005:
+                folders.make_readable(environment)
 
     def find(self, digest: str) -> Environment | None:
         """The environment of that digest, if it is built."""
@@ -114,11 +127,21 @@ class Environments:
                 file = building / "requirements.lock"
                 file.write_text(lock)
                 python = str(building / "bin" / "python")
-                sync = ["pip", "sync", "--require-hashes", "--compile-bytecode", "--python", python, str(file)]
+                sync = ["pip", "sync", "--require-hashes", "--python", python, str(file)]
+                if not self._may_build:
+                    sync.append("--no-build")
                 await self._must(sync, say)
+                await self._compile(interpreter, building)
+            folders.make_readable(building)
             building.rename(self._of(digest))
         finally:
             folders.remove(building)
+
+    async def _compile(self, interpreter: str, building: Path) -> None:
+        """Byte code of the packages, once. By the interpreter of the machine: that of the environment would run what
+        they bring for its start."""
+        packages = [str(folder) for folder in building.glob("lib/python*/site-packages")]
+        await self._run([interpreter, "-I", "-m", "compileall", "-q", "-j", "0", *packages], lambda _, __: None)
 
     async def _must(self, arguments: list[str], say: OnText) -> None:
         last: list[str] = []
@@ -139,7 +162,7 @@ class Environments:
     async def _run(self, arguments: list[str], on_line: OnLine) -> Outcome:
         mark = self._scratch / f"build-{secrets.token_hex(8)}"  # no folder: a name for the children of this command
         variables = passed(os.environ) | {"UV_CACHE_DIR": str(self._uv_cache), MARK: str(mark)}
-        order = Order(arguments=arguments, variables=variables, folder=self._folder, limits=LIMITS)
+        order = Order(arguments=arguments, variables=variables, folder=self._folder, limits=LIMITS, umask=0o022)
         return await run(self._nursery, order, patience=self._build_seconds, on_line=on_line)
 
 

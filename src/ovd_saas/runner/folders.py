@@ -5,9 +5,18 @@ from pathlib import Path
 
 
 def make_read_only(folder: Path) -> None:
-    """Nobody changes what was checked; files that could be executed still can."""
+    """Nobody changes what was checked; files that could be executed still can. Others may read, as processes of
+    applications have users of their own; the folder around it is for us alone."""
     for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o500 if path.is_dir() or path.stat().st_mode & 0o100 else 0o400)
+        path.chmod(0o555 if path.is_dir() or path.stat().st_mode & 0o100 else 0o444)
+
+
+def make_readable(folder: Path) -> None:
+    """Others may read and execute what we may; the folder around it is for us alone."""
+    for path in [folder, *folder.rglob("*")]:
+        if not path.is_symlink():
+            mode = path.stat().st_mode & 0o777
+            path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
 
 
 def remove(folder: Path) -> None:

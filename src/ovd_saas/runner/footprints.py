@@ -1,20 +1,23 @@
-"""Footprints: what the processes of one session use, and which processes carry a mark of ours. Reads /proc only."""
+"""Footprints: what processes and their children use, and which processes carry a mark of ours. Reads /proc only."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
+TICK = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
 
 
 @dataclass
 class Footprint:
-    """What all processes of one session hold together."""
+    """What some processes hold together."""
 
     rss_bytes: int = 0  # pages that several of them share count several times
     tasks: int = 0  # processes and threads
+    seconds: float = 0.0  # of processor time, also of children that ended and were waited for
     pids: list[int] = field(default_factory=list)
 
     @property
@@ -22,16 +25,31 @@ class Footprint:
         return round(self.rss_bytes / (1 << 20), 1)
 
 
-def _stat(pid: int | str) -> tuple[int, int, int] | None:
-    """Session, number of threads and resident bytes of one process; None when it is gone or a zombie."""
+@dataclass(frozen=True)
+class _Stat:
+    parent: int
+    session: int
+    seconds: float
+    threads: int
+    rss_bytes: int
+
+
+def _stat(pid: int | str) -> _Stat | None:
+    """One process; None when it is gone or a zombie."""
+    fields = _fields(pid)
+    if fields is None or fields[0] in (b"Z", b"X"):
+        return None
+    seconds = sum(map(int, fields[11:15])) / TICK
+    return _Stat(int(fields[1]), int(fields[3]), seconds, int(fields[17]), int(fields[21]) * PAGE)
+
+
+def _fields(pid: int | str) -> list[bytes] | None:
+    """The fields of a process after its name, which may hold spaces and brackets; None when it is gone."""
     try:
         raw = (PROC / str(pid) / "stat").read_bytes()
     except OSError:
         return None
-    fields = raw[raw.rindex(b")") + 2 :].split()  # the name before it may hold spaces and brackets
-    if fields[0] in (b"Z", b"X"):
-        return None
-    return int(fields[3]), int(fields[17]), int(fields[21]) * PAGE
+    return raw[raw.rindex(b")") + 2 :].split()
 
 
 def _pids() -> Iterator[str]:
@@ -40,47 +58,74 @@ def _pids() -> Iterator[str]:
 
 def children(parent: int) -> list[int]:
     """The children of a process, zombies too."""
-    found = []
-    for pid in _pids():
-        try:
-            raw = (PROC / pid / "stat").read_bytes()
-        except OSError:
-            continue
-        if int(raw[raw.rindex(b")") + 2 :].split()[1]) == parent:
-            found.append(int(pid))
+    try:
+        return [
+            int(child)
+            for task in (PROC / str(parent) / "task").iterdir()
+            for child in (task / "children").read_bytes().split()
+        ]
+    except OSError:  # a kernel without these files, or a thread that just ended
+        return [int(pid) for pid in _pids() if is_child(int(pid), parent)]
+
+
+def is_child(pid: int, parent: int) -> bool:
+    """Whether this process is a child of that one, as far as the kernel knows."""
+    fields = _fields(pid)
+    return fields is not None and int(fields[1]) == parent
+
+
+def descendants(pid: int) -> set[int]:
+    """The children of a process, their children, and so on."""
+    found: set[int] = set()
+    ahead = [pid]
+    while ahead:
+        fresh = set(children(ahead.pop())) - found
+        found |= fresh
+        ahead += fresh
     return found
 
 
 def one(pid: int) -> Footprint:
     """The footprint of a single process, cheaply."""
     stat = _stat(pid)
-    return Footprint(stat[2], stat[1], [pid]) if stat else Footprint()
+    return Footprint(stat.rss_bytes, stat.threads, stat.seconds, [pid]) if stat else Footprint()
 
 
-def by_session() -> dict[int, Footprint]:
-    """The footprints of all sessions on this machine, by the process id of the session's leader."""
-    sessions: dict[int, Footprint] = {}
-    for pid in _pids():
-        stat = _stat(pid)
-        if stat is None:
-            continue
-        session, tasks, rss = stat
-        footprint = sessions.setdefault(session, Footprint())
-        footprint.rss_bytes += rss
-        footprint.tasks += tasks
-        footprint.pids.append(int(pid))
-    return sessions
+def trees(roots: Collection[int]) -> dict[int, Footprint]:
+    """The footprint of each of these processes with all its descendants, at the price of one look at every process
+    of the machine. An orphan is nobody's: the kernel hands it to the runner, or to the first of its namespace."""
+    stats = {int(pid): stat for pid in _pids() if (stat := _stat(pid)) is not None}
+    found = {root: Footprint() for root in roots}
+    for pid, stat in stats.items():
+        root, seen = pid, 0
+        while root not in found and root in stats and seen < len(stats):  # numbers may be used again meanwhile
+            root, seen = stats[root].parent, seen + 1
+        if root in found:
+            footprint = found[root]
+            footprint.rss_bytes += stat.rss_bytes
+            footprint.tasks += stat.threads
+            footprint.seconds += stat.seconds
+            footprint.pids.append(pid)
+    return found
 
 
-def shared_fairly(pids: list[int]) -> int:
-    """Bytes that these processes hold, each shared page divided by the number of its users. Slower, and exact."""
+def anonymous(pid: int) -> int:
+    """Bytes of a process that are in no file, those that it shares with whoever forked it too. Cheap."""
+    try:
+        _, resident, shared, *_ = (PROC / str(pid) / "statm").read_bytes().split()
+    except (OSError, ValueError):
+        return 0
+    return (int(resident) - int(shared)) * PAGE
+
+
+def shared_fairly(pids: Collection[int], kinds: tuple[str, ...] = ("Pss:",)) -> int:
+    """Bytes that these processes hold, each shared page divided by the number of its users. Slower, and exact. `kinds`
+    are lines of the kernel's summary, such as `Pss_Anon:`."""
     total = 0
     for pid in pids:
-        try:
+        with suppress(OSError):
             rollup = (PROC / str(pid) / "smaps_rollup").read_text()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
+            total += sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith(kinds))
     return total
 
 

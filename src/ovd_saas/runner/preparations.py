@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ovd_saas.runner import checks, folders, sandbox
+from ovd_saas.runner import checks, folders, preloads, sandbox
+from ovd_saas.runner.births import Births, NotBorn, Wanted
 from ovd_saas.runner.builds import Build, OnText
 from ovd_saas.runner.children import Nursery
-from ovd_saas.runner.commands import OnLine, Outcome, run
+from ovd_saas.runner.commands import OnLine, Outcome, follow, run
 from ovd_saas.runner.environments import Environment, Environments
 from ovd_saas.runner.failures import PreparationFailed
 from ovd_saas.runner.releases import Prepared, Releases
@@ -27,12 +28,12 @@ class Preparations:
     """The preparations of this machine; one of a release at a time, whoever asks."""
 
     def __init__(
-        self, *, releases: Releases, environments: Environments, scratch: Path, sdk: Path, nursery: Nursery
+        self, *, releases: Releases, environments: Environments, births: Births, scratch: Path, nursery: Nursery
     ) -> None:
         self._releases = releases
         self._environments = environments
         self._scratch = scratch
-        self._sdk = sdk
+        self._births = births
         self._nursery = nursery
         self._builds: dict[str, Build[Prepared]] = {}
 
@@ -75,7 +76,8 @@ class Preparations:
             manifest = await self._unpack(archive, source, say)
             lock = _lock(source, manifest)
             environment = await self._environments.provide(lock, manifest["environment"]["python"], say)
-            await self._compile(environment, source)
+            manifest["sleep"]["preload"] = preloads.settle(manifest, lock.decode(), environment.folder)
+            await self._compile(source)
             folders.make_read_only(source)
             schema, samples = await self._check(environment, source, manifest, say)
             seconds = round(time.monotonic() - began, 3)
@@ -100,23 +102,40 @@ class Preparations:
         manifest: dict[str, Any] = arrival["manifest"]
         return manifest
 
-    async def _compile(self, environment: Environment, source: Path) -> None:
-        """Byte code for the SDK and the release, once, so that waking need not. Code that does not compile is told
-        by the check."""
-        arguments = [str(environment.python), "-m", "compileall", "-q", str(self._sdk), str(source)]
+    async def _compile(self, source: Path) -> None:
+        """Byte code for the release, once, so that waking need not. Code that does not compile is told by the check.
+        By our own Python: that of the environment runs code of strangers as soon as it begins."""
+        arguments = [sys.executable, "-I", "-m", "compileall", "-q", str(source)]
         await self._run(arguments, OURS, [], COMPILE_SECONDS, lambda _, __: None)
 
     async def _check(
         self, environment: Environment, source: Path, manifest: dict[str, Any], say: OnText
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        limits = sandbox.Limits(
-            memory_mb=manifest["resources"]["memory_mb"],
-            cpus=manifest["resources"]["cpus"],
-            disk_mb=manifest["resources"]["disk_mb"],
+        resources, sleep = manifest["resources"], manifest["sleep"]
+        name = f"prepare-{secrets.token_hex(8)}"
+        wanted = Wanted(
+            process=name,
+            release="",
+            source=source,
+            environment=environment.digest,
+            python=environment.python,
+            limits=sandbox.Limits(
+                memory_mb=resources["memory_mb"], cpus=resources["cpus"], disk_mb=resources["disk_mb"]
+            ),
+            preload=tuple(sleep["preload"]),
+            fork=sleep["wake"] == "fork",
         )
         report = checks.Report(say)
-        arguments = [str(environment.python), "-m", "ovd.testing", str(source), "--json"]
-        outcome = await self._run(arguments, limits, [self._sdk], _patience(source, manifest), report.take)
+        try:
+            outcome = await follow(
+                lambda output: self._births.check(wanted, output),
+                patience=_patience(source, manifest),
+                on_line=report.take,
+            )
+        except NotBorn as error:
+            raise PreparationFailed("import", f"The application cannot be imported: {error}") from error
+        finally:
+            self._births.clear(name)
         return report.judge(outcome), report.samples
 
     async def _run(

@@ -1,4 +1,4 @@
-"""Processes: the life of application processes: spawned, ready, kept by a lease, stopped, and mourned with a reason."""
+"""Processes: the life of application processes: born, ready, kept by a lease, stopped, and mourned with a reason."""
 
 import asyncio
 import hashlib
@@ -9,16 +9,14 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from ovd_saas.runner import endings, folders, footprints, logs, sandbox
-from ovd_saas.runner.children import Child, Nursery, kill_marked
+from ovd_saas.runner import endings, folders, logs, proxy, sandbox
+from ovd_saas.runner.births import Births, NotBorn, Wanted
+from ovd_saas.runner.children import Child, kill_marked, usages
 from ovd_saas.runner.configuration import Configuration
 from ovd_saas.runner.connections import Connection, Header
-from ovd_saas.runner.starts import Order
 
 STARTING = "starting"  # the process itself, when its set-up is done; or its end
 READY = "ready"  # somebody who asks it to stop, or its end
@@ -30,6 +28,8 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 BACKLOG = 512  # connections that may wait for the process
 REMEMBERED_EXITS = 200
 RENEWALS = 5  # within one lease
+BIRTH_SECONDS = 0.1  # that a caller waits for the number of the process; a fork takes milliseconds, a template seconds
+LONGEST_FAILURE = 4000  # characters
 
 
 class StartRefused(Exception):
@@ -41,71 +41,79 @@ class StartRefused(Exception):
         self.message = message
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """A process that somebody wants."""
-
-    process: str  # id
-    release: str  # digest
-    source: Path  # of the release
-    python: Path  # of its environment
-    model: str | None  # digest
-    model_folder: Path | None
-    task: bool  # it does one task (learn or evaluate) instead of serving
-    concurrency: int
-    limits: sandbox.Limits
-    start_seconds: float  # it must be ready by then
-
-
 class Process:
     """One application process that lives. `gone` completes with the event that tells its end."""
 
-    def __init__(self, wanted: Wanted, configuration: Configuration, sdk: Path, tell: Callable[[Header], None]) -> None:
+    def __init__(
+        self, wanted: Wanted, configuration: Configuration, births: Births, tell: Callable[[Header], None]
+    ) -> None:
         self.wanted = wanted
         self.state = STARTING
         self.started_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self.address = configuration.run / socket_name(wanted.process)
         self.gone: asyncio.Future[Header] = asyncio.get_running_loop().create_future()
         self._configuration = configuration
-        self._sdk = sdk
+        self._births = births
         self._tell = tell
         self._began = time.monotonic()
-        self._scratch = configuration.scratch / wanted.process
         self._log = logs.Log(configuration.logs / f"{wanted.process}.log")
         self._control = Connection(self._on_frame, lambda _: None)
         self._child: Child | None = None
+        self._how = ""
         self._failure: str | None = None
         self._was_ready = False
+        self._proxy: proxy.Proxy | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._renewal: asyncio.TimerHandle | None = None
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._birth: asyncio.Task[None] | None = None
 
     @property
-    def pid(self) -> int:
-        assert self._child is not None
-        return self._child.pid
+    def pid(self) -> int | None:
+        """None until it is born."""
+        return None if self._child is None else self._child.pid
 
-    async def spawn(self, nursery: Nursery) -> None:
-        """Afterwards the process exists and its socket takes connections. Raises StartRefused."""
-        ours, theirs = socket.socketpair()
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    async def begin(self) -> None:
+        """Afterwards its socket takes connections, and it is born, or will be as soon as there is a template. Raises
+        StartRefused when it failed already."""
         try:
-            self._listen(listener)
-            folders.empty(self._scratch)
-            order = self._order(listener.fileno(), theirs.fileno())
-            self._child = nursery.bear(order, lambda _, data: self._log.append(data))
+            self.address.unlink(missing_ok=True)
+            self._listener.bind(str(self.address))
+            self.address.chmod(0o600)
+            self._listener.listen(BACKLOG)
         except OSError as error:
-            ours.close()
+            self._listener.close()
             self._clear()
             raise StartRefused("spawn", f"The process cannot be started: {error}.") from error
-        finally:  # the child has its own; while we held one, a connection to a dead process would wait for ever
-            listener.close()
-            theirs.close()
-        self._log.say(f"process {self.wanted.process} started as {self.pid}")
-        self._child.exited.add_done_callback(lambda exited: self._ended(exited.result()))
-        ours.setblocking(False)
         loop = asyncio.get_running_loop()
         self._timers.append(loop.call_later(self.wanted.start_seconds, self._too_slow))
-        await loop.create_connection(lambda: self._control, sock=ours)
+        self._birth = loop.create_task(self._be_born())
+        await asyncio.wait([self._birth], timeout=BIRTH_SECONDS)
+        if self.gone.done():
+            raise StartRefused("spawn", f"The process cannot be started: {self._failure}")
+
+    async def _be_born(self) -> None:
+        """Its listener is its own afterwards: while we held one, a connection to a dead process would wait for ever."""
+        ours, theirs = socket.socketpair()
+        try:
+            with self._listener, theirs:
+                born = await self._births.bear(self.wanted, self._listener, theirs, self._log)
+        except (NotBorn, OSError) as error:
+            ours.close()
+            self._failure = str(error)
+            self._never_lived(endings.Ending("setup", self._failure))
+        except asyncio.CancelledError:
+            ours.close()
+            self._never_lived(self._why_given_up())
+        else:
+            self._child, self._how, self._proxy = born.child, born.how, born.proxy
+            await self._take(born.child, ours)
+
+    async def _take(self, child: Child, ours: socket.socket) -> None:
+        self._log.say(f"process {self.wanted.process} started as {child.pid} ({self._how})")
+        child.exited.add_done_callback(lambda exited: self._ended(exited.result()))
+        ours.setblocking(False)
+        await asyncio.get_running_loop().create_connection(lambda: self._control, sock=ours)
         if self.gone.done():
             self._control.close()
         else:
@@ -113,7 +121,11 @@ class Process:
 
     def stop(self, grace: float) -> None:
         """Ask it to finish; after the grace it is killed with its children."""
-        assert self._child is not None
+        if self._child is None:  # it is not born yet
+            self.state = STOPPING
+            if self._birth is not None:
+                self._birth.cancel()
+            return
         if grace <= 0:
             self.state = STOPPING
             self._child.kill("stop")
@@ -124,8 +136,13 @@ class Process:
         timer = asyncio.get_running_loop().call_later(grace, self._child.kill, "grace")
         self._timers.append(timer)
 
-    def header(self, footprint: footprints.Footprint | None) -> Header:
-        """What `processes` tells about it."""
+    @property
+    def child(self) -> Child | None:
+        """None until it is born."""
+        return self._child
+
+    def header(self, usage: tuple[int, float]) -> Header:
+        """What `processes` tells about it. `usage` is bytes, and seconds of processor time."""
         return {
             "process": self.wanted.process,
             "pid": self.pid,
@@ -135,31 +152,9 @@ class Process:
             "task": self.wanted.task,
             "state": self.state,
             "started_at": self.started_at,
-            "rss_mb": footprint.rss_mb if footprint else 0.0,
+            "rss_mb": round(usage[0] / sandbox.MB, 1),
+            "cpu_seconds": round(usage[1], 3),
         }
-
-    def _listen(self, listener: socket.socket) -> None:
-        self.address.unlink(missing_ok=True)
-        listener.bind(str(self.address))
-        self.address.chmod(0o600)
-        listener.listen(BACKLOG)
-
-    def _order(self, listen: int, control: int) -> Order:
-        wanted = self.wanted
-        arguments = [str(wanted.python), "-m", "ovd.process", "--folder", str(wanted.source)]
-        arguments += ["--listen-fd", str(listen), "--control-fd", str(control)]
-        arguments += ["--concurrency", str(wanted.concurrency), "--scratch", str(self._scratch)]
-        if wanted.model_folder is not None:
-            arguments += ["--model", str(wanted.model_folder)]
-        if wanted.task:
-            arguments.append("--task")
-        variables = sandbox.variables(
-            scratch=self._scratch,
-            path=[wanted.python.parent],
-            python_path=[self._sdk],
-            cpus=wanted.limits.cpus,
-        )
-        return Order(arguments, variables, self._scratch, wanted.limits, inherited=(listen, control))
 
     def _renew(self) -> None:
         lease = self._configuration.lease_seconds
@@ -167,33 +162,53 @@ class Process:
         self._renewal = asyncio.get_running_loop().call_later(lease / RENEWALS, self._renew)
 
     def _too_slow(self) -> None:
-        if self.state == STARTING and self._child is not None:
-            self._child.kill("slow_start")
+        if self.state == STARTING:
+            if self._child is not None:
+                self._child.kill("slow_start")
+            elif self._birth is not None:
+                self._birth.cancel()
+
+    def _why_given_up(self) -> endings.Ending:
+        if self.state == STOPPING:
+            return endings.Ending("stopped", "stopped before it began")
+        return endings.Ending("slow_start", "given up: its template was not ready in time; its imports take too long")
+
+    def _never_lived(self, ending: endings.Ending) -> None:
+        self._end({"code": None, "signal": None, "reason": ending.reason, "message": ending.message})
 
     def _on_frame(self, _: Connection, header: Header, __: bytes) -> None:
         if header["type"] == "ready" and self.state == STARTING:
             self.state, self._was_ready = READY, True
             seconds = round(time.monotonic() - self._began, 4)
-            parts = header.get("seconds")
             self._log.say(f"ready after {seconds:.3f} s")
-            self._tell({"event": "ready", "process": self.wanted.process, "seconds": seconds, "parts": parts or {}})
+            event = {
+                "event": "ready",
+                "process": self.wanted.process,
+                "seconds": seconds,
+                "pid": self.pid,
+                "how": self._how,
+            }
+            self._tell(event | {"parts": _seconds(header.get("seconds"))})
         elif header["type"] == "failed":
-            self._failure = f"{header.get('stage', 'set-up')} failed: {header.get('message', '')}"
+            self._failure = f"{header.get('stage', 'set-up')} failed: {header.get('message', '')}"[:LONGEST_FAILURE]
 
     def _ended(self, exit: endings.Exit) -> None:
         ending = endings.of_process(
             exit,
             memory_mb=self.wanted.limits.memory_mb,
             tasks=self.wanted.limits.tasks,
+            disk_mb=self.wanted.limits.disk_mb,
             lease_seconds=self._configuration.lease_seconds,
             failure=self._failure,
             asked=self.state == STOPPING,
             ready=self._was_ready,
         )
-        event = {"event": "exited", "process": self.wanted.process, "code": exit.code, "signal": exit.signal}
-        event |= {"reason": ending.reason, "message": ending.message}
+        self._end({"code": exit.code, "signal": exit.signal, "reason": ending.reason, "message": ending.message})
+
+    def _end(self, how: Header) -> None:
+        event = {"event": "exited", "process": self.wanted.process} | how
         try:
-            self._log.say(ending.message)
+            self._log.say(how["message"])
             self._clear()
         finally:  # whatever could not be removed, the end must be told
             self.gone.set_result(event)
@@ -203,20 +218,19 @@ class Process:
         for timer in (*self._timers, *([self._renewal] if self._renewal else [])):
             timer.cancel()
         self._control.close()
+        if self._proxy is not None:
+            self._proxy.close()
         self._log.close()
         self.address.unlink(missing_ok=True)
-        folders.remove(self._scratch)
+        self._births.clear(self.wanted.process)
 
 
 class Processes:
     """All that live on this machine, and the latest ends."""
 
-    def __init__(
-        self, *, configuration: Configuration, sdk: Path, nursery: Nursery, tell: Callable[[Header], None]
-    ) -> None:
+    def __init__(self, *, configuration: Configuration, births: Births, tell: Callable[[Header], None]) -> None:
         self._configuration = configuration
-        self._sdk = sdk
-        self._nursery = nursery
+        self._births = births
         self._tell = tell
         self._living: dict[str, Process] = {}
         self._exits: deque[Header] = deque(maxlen=REMEMBERED_EXITS)
@@ -240,12 +254,12 @@ class Processes:
                 message = f"The process {wanted.process} lived and ended: {ended['message']}. Choose a new id."
                 raise StartRefused("ended", message)
         logs.prune(self._configuration.logs)
-        process = Process(wanted, self._configuration, self._sdk, self._hear)
+        process = Process(wanted, self._configuration, self._births, self._hear)
         self._living[wanted.process] = process
         try:
-            await process.spawn(self._nursery)
-        except BaseException:
-            del self._living[wanted.process]
+            await process.begin()
+        except StartRefused:
+            self._living.pop(wanted.process, None)
             raise
         return process
 
@@ -265,8 +279,8 @@ class Processes:
 
     def headers(self) -> list[Header]:
         """What lives."""
-        sessions = footprints.by_session() if self._living else {}
-        return [process.header(sessions.get(process.pid)) for process in self._living.values()]
+        used = usages([process.child for process in self._living.values() if process.child is not None])
+        return [process.header(used.get(process.pid or 0, (0, 0.0))) for process in self._living.values()]
 
     def models(self) -> set[str]:
         """The digests of the models that living processes were started with."""
@@ -290,6 +304,12 @@ class Processes:
 def socket_name(process: str) -> str:
     """Short, because the path of a unix socket has at most 107 bytes."""
     return f"p-{hashlib.sha256(os.fsencode(process)).hexdigest()[:12]}.sock"
+
+
+def _seconds(told: Any) -> dict[str, float]:
+    """The lengths that a process says it took; what is none is left out."""
+    parts = told.items() if isinstance(told, dict) else ()
+    return {str(name)[:40]: float(value) for name, value in parts if isinstance(value, (int, float))}
 
 
 def checked_limits(values: dict[str, Any]) -> sandbox.Limits:

@@ -1,20 +1,20 @@
-"""Sandbox: the walls around one process, put up in the child between fork and exec. docs/explanation/runner.md says
-which wall stands against what."""
+"""Sandbox: the variables and limits of processes, and what stands around programs of our own, such as the one that
+unpacks. The walls around applications are `ovd.walls`."""
 
 import ctypes
 import os
 import resource
 import signal
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from ovd.walls.limits import go_first
 
 MB = 1 << 20
 HEADROOM_MB = 1024  # writable address space that a process may reserve beyond the memory it may use
 OPEN_FILES = 4096
 USER_TASKS = 4096  # RLIMIT_NPROC counts all of a user's processes and does not bind root: a last resort
-PREFERRED_VICTIM = b"500"  # when the machine runs out of memory, applications go before the platform
 
 MARK = "OVD_SCRATCH"  # names the process's scratch folder, and marks its children as ours
 
@@ -33,9 +33,14 @@ class Limits:
     tasks: int = 512  # processes and threads, together
 
 
-def variables(*, scratch: Path, path: list[Path], python_path: list[Path], cpus: float) -> dict[str, str]:
+def threads(cpus: float) -> int:
+    """How many threads of numerical libraries go with so many processors."""
+    return max(1, round(cpus))
+
+
+def variables(*, scratch: Path | str, path: list[Path], python_path: list[Path], cpus: float) -> dict[str, str]:
     """The environment variables of an application process: these and no others."""
-    threads = str(max(1, round(cpus)))
+    count = str(threads(cpus))
     return {
         "PATH": os.pathsep.join([*map(str, path), "/usr/local/bin", "/usr/bin", "/bin"]),
         "HOME": str(scratch),
@@ -48,10 +53,10 @@ def variables(*, scratch: Path, path: list[Path], python_path: list[Path], cpus:
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONNOUSERSITE": "1",
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-        "NUMEXPR_NUM_THREADS": threads,
+        "OMP_NUM_THREADS": count,
+        "OPENBLAS_NUM_THREADS": count,
+        "MKL_NUM_THREADS": count,
+        "NUMEXPR_NUM_THREADS": count,
     }
 
 
@@ -69,8 +74,7 @@ def entrance(limits: Limits) -> Callable[[], None]:
         _at_most(resource.RLIMIT_FSIZE, limits.disk_mb * MB)
         _at_most(resource.RLIMIT_NOFILE, OPEN_FILES)
         _at_most(resource.RLIMIT_NPROC, USER_TASKS)
-        with suppress(OSError):  # some containers mount /proc read-only; this one is a preference, not a wall
-            Path("/proc/self/oom_score_adj").write_bytes(PREFERRED_VICTIM)
+        go_first()
 
     return enter
 

@@ -1,6 +1,7 @@
 """SDK: a copy of the `ovd` package for application processes, so that their environments need not install it and see
 nothing else of the platform's."""
 
+import compileall
 import hashlib
 import shutil
 from pathlib import Path
@@ -51,4 +52,6 @@ def _copy(package: Path, files: list[Path], target: Path) -> None:
         place = building / "ovd" / file
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.copyfile(package / file, place)
+    compileall.compile_dir(building, quiet=2, stripdir=str(building), prependdir=str(target))
+    folders.make_readable(building)
     building.rename(target)

@@ -1,8 +1,10 @@
-"""Starts: ways to bring a process to life. `Spawn` executes a program; a template that forks can take its place."""
+"""Starts: how processes come to life. Our own programs are spawned; applications are forked (`templates.py`)."""
 
 import os
 import subprocess
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +19,7 @@ class Order:
     variables: dict[str, str]  # the whole environment
     folder: Path  # where it starts
     limits: sandbox.Limits
-    inherited: tuple[int, ...] = field(default=())  # descriptors that it keeps, under the same numbers
+    umask: int = 0o077
 
 
 class Born(Protocol):
@@ -30,12 +32,6 @@ class Born(Protocol):
 
     def reap(self) -> tuple[int, int]:
         """Wait status, and the most memory it held at once (bytes). Only after the end; frees its number."""
-
-
-class Start(Protocol):
-    """A way to start processes. Raises OSError when the program cannot be executed."""
-
-    def start(self, order: Order) -> Born: ...
 
 
 class Spawned:
@@ -53,32 +49,66 @@ class Spawned:
         return status, usage.ru_maxrss * 1024
 
 
+class Forked:
+    """A process that a template forked and left to us, or that we forked ourselves."""
+
+    def __init__(self, pid: int, stdout: int, stderr: int) -> None:
+        self.pid = pid
+        self.pidfd = os.pidfd_open(pid)
+        self.stdout, self.stderr = stdout, stderr
+
+    def reap(self) -> tuple[int, int]:
+        _, status, usage = os.wait4(self.pid, 0)
+        return status, usage.ru_maxrss * 1024
+
+
+class Pipes:
+    """The output of a child to be. The reading ends do not block."""
+
+    def __init__(self) -> None:
+        self._out, self.out_writer = os.pipe2(os.O_CLOEXEC)
+        self._err, self.err_writer = os.pipe2(os.O_CLOEXEC)
+        self._is_kept = False
+        for reader in (self._out, self._err):
+            os.set_blocking(reader, False)
+
+    def keep(self) -> tuple[int, int]:
+        """The reading ends, which are the caller's from now on."""
+        self._is_kept = True
+        return self._out, self._err
+
+    def close(self) -> None:
+        for descriptor in (self.out_writer, self.err_writer, *(() if self._is_kept else (self._out, self._err))):
+            os.close(descriptor)
+
+
+@contextmanager
+def pipes() -> Iterator[Pipes]:
+    """Pipes whose writing ends are closed here at the end: the child has its own."""
+    made = Pipes()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
 class Spawn:
     """Fork and exec. Call it from the main thread only: the kernel ends the child with the thread that forked it."""
 
     def start(self, order: Order) -> Spawned:
-        out_reader, out_writer = os.pipe2(os.O_CLOEXEC)
-        err_reader, err_writer = os.pipe2(os.O_CLOEXEC)
-        try:
+        """Raises OSError when the program cannot be executed."""
+        with pipes() as made:
             process = subprocess.Popen(
                 order.arguments,
                 stdin=subprocess.DEVNULL,
-                stdout=out_writer,
-                stderr=err_writer,
+                stdout=made.out_writer,
+                stderr=made.err_writer,
                 cwd=order.folder,
                 env=order.variables,
-                pass_fds=order.inherited,
                 start_new_session=True,
-                umask=0o077,
-                preexec_fn=sandbox.entrance(order.limits),  # the runner has one thread: safe between fork and exec
+                umask=order.umask,
+                preexec_fn=sandbox.entrance(
+                    order.limits
+                ),  # no thread of the runner's holds a lock between fork and exec
             )
-        except BaseException:
-            os.close(out_reader)
-            os.close(err_reader)
-            raise
-        finally:
-            os.close(out_writer)
-            os.close(err_writer)
-        for reader in (out_reader, err_reader):
-            os.set_blocking(reader, False)
-        return Spawned(process, out_reader, err_reader)
+            return Spawned(process, *made.keep())

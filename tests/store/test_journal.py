@@ -11,7 +11,8 @@ from django.utils import timezone
 import makers
 from ovd_saas.appcore.executions import new_id
 from ovd_saas.store import notices
-from ovd_saas.store.journal import FinishedExecution, Journal, Unavailable, Unstorable
+from ovd_saas.store.finished import FinishedExecution
+from ovd_saas.store.journal import Journal, Unavailable, Unstorable
 from ovd_saas.store.records import Application, Execution
 
 
@@ -77,9 +78,9 @@ async def test_a_lost_connection_is_replaced_and_nothing_is_stored_twice(
     journal: Journal, application: Application
 ) -> None:
     await journal.record(finished(application))
-    assert journal._connection is not None
+    assert journal._line is not None
     with psycopg.connect(notices.database_address(), autocommit=True) as other:
-        other.execute("SELECT pg_terminate_backend(%s)", [journal._connection.info.backend_pid])
+        other.execute("SELECT pg_terminate_backend(%s)", [journal._line.process_id])
     row = finished(application)
     await journal.record(row)
     assert await Execution.objects.filter(pk=row.id).acount() == 1

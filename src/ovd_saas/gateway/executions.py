@@ -32,7 +32,8 @@ from ovd_saas.gateway.checking import Checked, checked
 from ovd_saas.gateway.holding import Holding, hold
 from ovd_saas.gateway.preferences import Preferences, idempotency_key, preferences, unknown_parameters
 from ovd_saas.gateway.refusals import Down, Invalid
-from ovd_saas.store.journal import FinishedExecution, Journal, Unavailable, Unstorable
+from ovd_saas.store.finished import FinishedExecution
+from ovd_saas.store.journal import Journal, Unavailable, Unstorable
 from ovd_saas.store.queries import applications
 from ovd_saas.store.queries import executions as queries
 

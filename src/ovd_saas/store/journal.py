@@ -6,19 +6,16 @@ wait for one. `record()` returns when its row is durable; when that cannot be ha
 """
 
 import asyncio
-import contextlib
+import struct
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-from uuid import UUID
+from collections import deque
 
-import orjson
 import psycopg
 import structlog
 
-from ovd_saas.store.notices import CHANNEL
+from ovd_saas.store import journal_line
+from ovd_saas.store.finished import FinishedExecution, Parameters, parameters
+from ovd_saas.store.journal_line import Line
 
 log = structlog.get_logger()
 
@@ -26,7 +23,7 @@ PATIENCE_SECONDS = 5.0  # how long a request waits for a lost database
 LARGEST_BATCH = 500  # rows
 NOTICE_SECONDS = 0.5  # at most one notice `executions` an application in this time
 _PAUSE_SECONDS = 0.1  # between attempts to reach the database
-_CONNECT_SECONDS = 2
+_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 class Unavailable(Exception):
@@ -37,83 +34,15 @@ class Unstorable(Exception):
     """PostgreSQL refuses this row for what is in it, or its application is gone."""
 
 
-@dataclass(slots=True)
-class FinishedExecution:
-    """A row of `store_execution` that is inserted once, with its final state. Names are those of the record."""
-
-    id: UUID
-    application_id: int
-    release_id: int
-    process: UUID
-    status: str
-    inputs: Mapping[str, Any]
-    outputs: Mapping[str, Any] | None
-    error: Mapping[str, Any] | None
-    log: str
-    seed: int
-    progress: Mapping[str, Any] | None
-    digests: Mapping[str, Any]
-    hardware: Mapping[str, Any]
-    created_at: datetime
-    started_at: datetime
-    finished_at: datetime
-    deadline_at: datetime | None
-    seconds: float | None  # in the application
-    caller: str
-    created_by_id: int | None
-    cause: Mapping[str, Any]
-    request_digest: str
-    model_id: int | None = None
-    consent: bool = False
-    attempts: int = 1
-    lease: int = 1
-
-
-_TYPES = {
-    "id": "uuid",
-    "application_id": "bigint",
-    "release_id": "bigint",
-    "process": "uuid",
-    "status": "text",
-    "inputs": "jsonb",
-    "outputs": "jsonb",
-    "error": "jsonb",
-    "log": "text",
-    "seed": "bigint",
-    "progress": "jsonb",
-    "digests": "jsonb",
-    "hardware": "jsonb",
-    "created_at": "timestamptz",
-    "started_at": "timestamptz",
-    "finished_at": "timestamptz",
-    "deadline_at": "timestamptz",
-    "seconds": "float8",
-    "caller": "text",
-    "created_by_id": "bigint",
-    "cause": "jsonb",
-    "request_digest": "text",
-    "model_id": "bigint",
-    "consent": "boolean",
-    "attempts": "int",
-    "lease": "bigint",
-}
-_NAMES = ", ".join(_TYPES)
-_INSERT = (
-    f"INSERT INTO store_execution ({_NAMES}) SELECT {_NAMES} FROM json_to_recordset(%s::json) AS row("  # noqa: S608
-    + ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
-    + ") ON CONFLICT (id) DO NOTHING"  # a batch is repeated when the connection broke before the answer came
-)
-_TELL = "SELECT pg_notify(%s, json_build_object('about', 'executions', 'application', id)::text) FROM unnest(%s) AS id"
-_BOUNDS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=15s"
-
-
 class _Entry:
-    __slots__ = ("done", "row", "until")
+    __slots__ = ("application_id", "done", "is_suspect", "row", "until")
 
-    def __init__(self, row: FinishedExecution, done: "asyncio.Future[None]", until: float) -> None:
+    def __init__(self, row: Parameters, application_id: int, done: "asyncio.Future[None]", until: float) -> None:
         self.row = row
+        self.application_id = application_id
         self.done = done
         self.until = until  # time.monotonic() after which nobody waits any more
+        self.is_suspect = False  # a batch with it was refused
 
 
 class Journal:
@@ -122,122 +51,155 @@ class Journal:
     def __init__(self, url: str, *, patience: float = PATIENCE_SECONDS) -> None:
         self._url = url
         self._patience = patience
-        self._pending: list[_Entry] = []
-        self._wake = asyncio.Event()
-        self._is_closing = False
-        self._task: asyncio.Task[None] | None = None
-        self._connection: psycopg.AsyncConnection[Any] | None = None
-        self._untold: set[int] = set()
+        self._line: Line | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._waiting: deque[_Entry] = deque()
+        self._batch: list[_Entry] = []  # being committed
+        self._batch_since = 0.0  # time.monotonic()
+        self._watch: asyncio.TimerHandle | None = None  # over the batch
+        self._is_open = False
+        self._is_empty = asyncio.Event()  # set while stopping, when nothing waits any more
+        self._untold: set[int] = set()  # applications with new rows
+        self._telling: set[int] = set()  # in the transaction under way
         self._tell_at = 0.0  # time.monotonic()
         self._alarm: asyncio.TimerHandle | None = None
         self.batches = 0  # committed since the start
         self.rows = 0
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="journal")
+        self._loop = asyncio.get_running_loop()
+        self._is_open = True
+        self._connecting = self._loop.create_task(self._connect(None), name="journal")
 
     async def stop(self) -> None:
         """Afterwards what was given is on disk, or its callers were refused; the connection is closed."""
-        self._is_closing = True
-        self._wake.set()
-        if self._task is not None:
-            await self._task
-        await self._disconnect()
+        self._is_open = False
+        self._go_on()
+        await self._is_empty.wait()
+        for timer in (self._watch, self._alarm):
+            if timer is not None:
+                timer.cancel()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
+        line, self._line = self._line, None
+        if line is not None:
+            await line.close()
 
     async def record(self, row: FinishedExecution) -> None:
         """Returns when the row is durable. Raises Unavailable, Unstorable."""
-        if self._task is None or self._is_closing:
+        if not self._is_open:
             raise Unavailable("The journal is closed: this server is stopping.")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.append(_Entry(row, done, time.monotonic() + self._patience))
-        self._wake.set()
+        try:
+            written = parameters(row)
+        except (TypeError, ValueError, struct.error) as error:
+            raise Unstorable(str(error)) from None
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append(_Entry(written, row.application_id, done, time.monotonic() + self._patience))
+        self._go_on()
         await done
 
-    async def _run(self) -> None:
-        while self._pending or not self._is_closing:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._pending:
-                batch, self._pending = self._pending[:LARGEST_BATCH], self._pending[LARGEST_BATCH:]
-                again = await self._commit(batch)
-                self._pending = again + self._pending
-            await self._tell()
+    def _go_on(self) -> None:
+        """Begin the next transaction, unless one is under way, whose end calls this again."""
+        if self._line is None:
+            if self._connecting is None and self._waiting:
+                self._connecting = self._loop.create_task(self._connect(None), name="journal")
+        elif not self._line.is_busy:
+            self._begin(self._line, time.monotonic())
+        if not self._is_open and not self._waiting and not self._batch:
+            self._is_empty.set()
 
-    async def _commit(self, batch: list[_Entry]) -> list[_Entry]:
-        """What is to be tried again."""
+    def _begin(self, line: Line, now: float) -> None:
+        self._batch, self._batch_since = self._next(), now
+        self._untold.update(entry.application_id for entry in self._batch)
+        if self._untold and now >= self._tell_at:
+            self._telling, self._untold, self._tell_at = self._untold, set(), now + NOTICE_SECONDS
+        elif self._untold and self._alarm is None:
+            self._alarm = self._loop.call_later(self._tell_at - now, self._on_alarm)
+        if not self._batch and not self._telling:
+            return
+        if self._watch is None:
+            self._watch = self._loop.call_later(self._patience, self._on_watch)
         try:
-            async with asyncio.timeout(self._patience):
-                await self._insert(batch)
-        except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
-            return await self._lost(batch, error)
-        except (psycopg.Error, TypeError, ValueError) as error:
-            return await self._refused(batch, error)
-        self.batches += 1
-        self.rows += len(batch)
+            line.store([entry.row for entry in self._batch], self._telling, self._on_end)
+        except psycopg.Error as error:
+            self._on_end(error)
+
+    def _next(self) -> list[_Entry]:
+        """What goes into one transaction: one row that is suspect, or many that are not."""
+        batch: list[_Entry] = []
+        while self._waiting and len(batch) < LARGEST_BATCH and not (batch and self._waiting[0].is_suspect):
+            batch.append(self._waiting.popleft())
+            if batch[-1].is_suspect:
+                break
+        return batch
+
+    def _on_end(self, error: psycopg.Error | None) -> None:
+        batch, self._batch = self._batch, []
+        told, self._telling = self._telling, set()
+        if error is None:
+            self.batches += bool(batch)
+            self.rows += len(batch)
+            for entry in batch:
+                if not entry.done.done():
+                    entry.done.set_result(None)
+        else:
+            self._untold |= told
+            if isinstance(error, _LOST):
+                self._lose(batch, error)
+            elif len(batch) > 1:
+                self._suspect(batch)
+            elif batch and not batch[0].done.done():
+                batch[0].done.set_exception(Unstorable(str(error).strip()))
+        self._go_on()
+
+    def _suspect(self, batch: list[_Entry]) -> None:
+        """One row that cannot be stored must not take the others with it: each is tried alone."""
         for entry in batch:
-            self._untold.add(entry.row.application_id)
-            if not entry.done.done():
-                entry.done.set_result(None)
-        return []
+            entry.is_suspect = True
+        self._waiting.extendleft(reversed(batch))
 
-    async def _insert(self, batch: list[_Entry]) -> None:
-        if self._connection is None:
-            self._connection = await _connect(self._url)
-        rows = orjson.dumps([entry.row for entry in batch]).decode()
-        await self._connection.execute(_INSERT, (rows,), prepare=True)
-
-    async def _refused(self, batch: list[_Entry], error: Exception) -> list[_Entry]:
-        """One row that cannot be stored must not take the others with it."""
-        if len(batch) > 1:
-            return [entry for one in batch for entry in await self._commit([one])]
-        if not batch[0].done.done():
-            batch[0].done.set_exception(Unstorable(str(error).strip()))
-        return []
-
-    async def _lost(self, batch: list[_Entry], error: BaseException) -> list[_Entry]:
-        """The database is away: those who waited long enough are refused, the others wait for the next attempt."""
+    def _lose(self, batch: list[_Entry], error: Exception) -> None:
+        """The database is away: what was sent is sent again, as nobody knows whether it arrived."""
         log.warning("the journal lost its database", error=str(error).strip() or type(error).__name__)
-        await self._disconnect()
+        self._waiting.extendleft(reversed(batch))
+        lost, self._line = self._line, None
+        self._connecting = self._loop.create_task(self._connect(lost), name="journal")
+
+    async def _connect(self, lost: Line | None) -> None:
+        """Afterwards there is a line, or nobody waits for one."""
+        if lost is not None:
+            await lost.close()
+        while True:
+            self._refuse_late()
+            try:
+                self._line = await journal_line.connect(self._url)
+                break
+            except (psycopg.Error, OSError) as error:
+                log.warning("the journal cannot reach its database", error=str(error).strip() or type(error).__name__)
+            if not self._waiting:
+                break
+            await asyncio.sleep(_PAUSE_SECONDS)
+        self._connecting = None
+        self._go_on()
+
+    def _refuse_late(self) -> None:
+        """Those who waited long enough."""
         now = time.monotonic()
-        for entry in batch:
-            if entry.until <= now and not entry.done.done():
+        late = [entry for entry in self._waiting if entry.until <= now]
+        for entry in late:
+            self._waiting.remove(entry)
+            if not entry.done.done():
                 entry.done.set_exception(Unavailable("The database cannot be reached."))
-        await asyncio.sleep(_PAUSE_SECONDS)
-        return [entry for entry in batch if not entry.done.done()]
 
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(Exception):
-                await connection.close()
+    def _on_watch(self) -> None:
+        """One timer for all batches: it is late for none while they end in time."""
+        rest = self._batch_since + self._patience - time.monotonic()
+        is_busy = self._line is not None and self._line.is_busy
+        self._watch = self._loop.call_later(rest, self._on_watch) if is_busy and rest > 0 else None
+        if is_busy and rest <= 0:
+            self._on_end(psycopg.OperationalError(f"It did not answer within {self._patience:g} seconds."))
 
-    async def _tell(self) -> None:
-        """Notice `executions`; only makes pages soon, so it is throttled and may be lost."""
-        now = time.monotonic()
-        if not self._untold or self._connection is None:
-            return
-        if now < self._tell_at:
-            if self._alarm is None:
-                self._alarm = asyncio.get_running_loop().call_later(self._tell_at - now, self._wake.set)
-            return
+    def _on_alarm(self) -> None:
         self._alarm = None
-        self._tell_at = now + NOTICE_SECONDS
-        told, self._untold = list(self._untold), set()
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._connection.execute(_TELL, (CHANNEL, told))
-        except (psycopg.Error, OSError):
-            await self._disconnect()
-
-
-async def _connect(url: str) -> psycopg.AsyncConnection[Any]:
-    return await psycopg.AsyncConnection.connect(
-        url,
-        autocommit=True,
-        connect_timeout=_CONNECT_SECONDS,
-        keepalives_idle=5,
-        keepalives_interval=2,
-        keepalives_count=3,
-        tcp_user_timeout=8000,
-        options=_BOUNDS,
-    )
+        self._go_on()

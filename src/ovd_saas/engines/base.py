@@ -61,6 +61,7 @@ class Process:
     rss_mb: float  # of the process and its children
     model: str | None = None  # digest of the model that it was started with
     task: bool = False  # it does one task instead of serving
+    cpu_seconds: float = 0.0  # of processor time, with its children
     cpu_seconds: float = 0.0  # that it and its children have used
 
 

@@ -129,6 +129,9 @@ class Births:
                     owned=() if scratch is None else (scratch,),
                     descriptors=mounts | more,
                     proxy_port=PROXY_PORT,
+                    name=wanted.process,
+                    background=wanted.background,
+                    disk=scratch,
                 )
                 return await self._templates.bear(wish, output)
         except (TemplateDied, ForkFailed, OSError) as error:

@@ -63,6 +63,9 @@ class Wish:
     owned: tuple[Path, ...] = ()  # folders here that are to be its user's
     descriptors: dict[str, int] = field(default_factory=dict)  # listen, control, app, model, scratch, network
     proxy_port: int = 0
+    name: str = ""  # of the process, for people
+    background: bool = False  # it gives way to all others
+    disk: Path | None = None  # its scratch folder, where that is not in memory
 
 
 class Template:
@@ -252,7 +255,16 @@ class Templates:
             if self._nursery.knows(pid):
                 raise TemplateDied("The template named a process that is another's.")
             mark = Path(wish.variables[sandbox.MARK]) if "processes" not in self._walls else None
-            child = self._nursery.take(starts.Forked(pid, *pipes.keep()), limits=wish.limits, output=output, mark=mark)
+            child = self._nursery.take(
+                starts.Forked(pid, *pipes.keep()),
+                limits=wish.limits,
+                output=output,
+                mark=mark,
+                name=wish.name,
+                background=wish.background,
+                scratch_mb=0 if wish.disk is not None else wish.limits.disk_mb,
+                disk=wish.disk,
+            )
         child.exited.add_done_callback(lambda _: self._forget(template, pid))
         return child
 

@@ -126,3 +126,24 @@ def test_a_change_of_state_is_in_the_timeline(owner: Client, echo: Application) 
 @pytest.mark.parametrize("name", ["triggers", "models", "learning-runs", "batches"])
 def test_what_only_learning_makes_is_an_empty_list(owner: Client, echo: Application, name: str) -> None:
     assert owner.get(f"{A}/{name}").json() == {"items": [], "next": None}
+
+
+def test_its_network_says_what_is_asked_allowed_and_reached(owner: Client, echo: Application) -> None:
+    assert echo.release is not None
+    echo.release.manifest["network"] = {"hosts": ["api.example.org", "other.example.org:80"]}
+    echo.release.save()
+    assert owner.get(A).json()["network"]["reached"] == []
+    changed = send(owner, "patch", A, {"network_allowed": ["API.example.org", "unasked.example.org:1"]}).json()
+    assert changed["network"] == {
+        "asked": ["api.example.org:443", "other.example.org:80"],
+        "allowed": ["api.example.org:443", "unasked.example.org:1"],
+        "reached": ["api.example.org:443"],
+    }
+    row = owner.get(f"{A}/timeline").json()["items"][0]
+    assert (row["region"], row["event"], row["actor"]) == ("network", "allow", "user:owner")
+    assert send(owner, "patch", A, {"network_allowed": []}).json()["network"]["allowed"] == []
+
+
+def test_a_host_that_is_none_is_refused(owner: Client, echo: Application) -> None:
+    found = problem(send(owner, "patch", A, {"network_allowed": ["http://x.org/"]}), 422, "bad_hosts")
+    assert found["errors"][0]["field"] == "network_allowed"

@@ -30,6 +30,7 @@ CHANGES = [
     ("post", f"{A}/actions/wake", None),
     ("post", f"{A}/releases", None),
     ("patch", A, {"title": "T"}),
+    ("patch", A, {"network_allowed": ["api.example.org"]}),
     ("post", "/api/v1/applications", {"org": "acme", "name": "new"}),
     ("post", "/api/v1/executions/{id}/cancel", None),
     ("delete", "/api/v1/executions/{id}", None),
@@ -110,3 +111,22 @@ def test_staff_see_and_do_everything(client_of: Callable[..., Client], echo: App
 def test_a_list_holds_only_what_the_caller_may_see(client_of: Callable[..., Client], echo: Application) -> None:
     assert client_of(None).get("/api/v1/applications").json() == {"items": [], "next": None}
     assert len(client_of("member").get("/api/v1/applications").json()["items"]) == 1
+
+
+@pytest.mark.parametrize(("role", "status"), [("member", 403), ("author", 403), ("operator", 200), ("owner", 200)])
+def test_operators_and_owners_allow_hosts(
+    client_of: Callable[..., Client], echo: Application, role: str, status: int
+) -> None:
+    assert send(client_of(role), "patch", A, {"network_allowed": ["api.example.org"]}).status_code == status
+    echo.refresh_from_db()
+    assert echo.network_allowed == (["api.example.org:443"] if status == 200 else [])
+
+
+def test_what_one_role_may_not_change_leaves_the_other_unchanged_too(
+    client_of: Callable[..., Client], echo: Application
+) -> None:
+    both = {"title": "New", "network_allowed": ["api.example.org"]}
+    problem(send(client_of("author"), "patch", A, both), 403, "forbidden")
+    problem(send(client_of("operator"), "patch", A, both), 403, "forbidden")
+    echo.refresh_from_db()
+    assert (echo.title, echo.network_allowed) == ("echo", [])

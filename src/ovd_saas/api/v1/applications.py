@@ -8,10 +8,11 @@ from django.utils import timezone
 from ninja import Router, Status
 from pydantic import ConfigDict, Field
 
+from ovd import reach
 from ovd_saas.api.callers import Request
 from ovd_saas.api.shapes import Answer, Body, Cursor, Limit, Text
 from ovd_saas.api.v1 import lookups
-from ovd_saas.appcore import access, applications
+from ovd_saas.appcore import access, applications, network
 from ovd_saas.domain import applications as rules
 from ovd_saas.domain.phase import phase
 from ovd_saas.store.queries import applications as queries
@@ -37,6 +38,7 @@ _EXAMPLE: dict[str, Any] = {
     "learns": True,
     "upstream": None,
     "url": "/a/acme/water-flow/",
+    "network": {"asked": ["api.example.org:443"], "allowed": [], "reached": []},
     "actions": {
         "wake": {"is_legal": True, "reason": None},
         "sleep": {"is_legal": False, "reason": "It is asleep already."},
@@ -61,6 +63,14 @@ class ActionShape(Answer):
     reason: str | None = Field(description="Why it is not, a sentence.")
 
 
+class NetworkShape(Answer):
+    """The hosts of an application, each `host:port`."""
+
+    asked: list[str] = Field(description="What its current release asks for ([network] hosts).")
+    allowed: list[str] = Field(description="What operators allow.")
+    reached: list[str] = Field(description="Both: what a process that starts now can reach, and nothing else.")
+
+
 class ApplicationShape(Answer):
     """An application as it is now."""
 
@@ -83,6 +93,7 @@ class ApplicationShape(Answer):
     learns: bool = Field(description="Whether its current release learns; else it is only executed.")
     upstream: str | None = Field(description="org/name of the application that this one adopted.")
     url: str = Field(description="The page of its end users.")
+    network: NetworkShape
     actions: dict[Literal["wake", "sleep", "suspend", "enable", "retire"], ActionShape]
 
 
@@ -103,6 +114,11 @@ class NewApplication(Body):
 class ApplicationChange(Body):
     title: Text | None = Field(None, min_length=1, max_length=200)
     summary: Text | None = Field(None, max_length=500)
+    network_allowed: list[Text] | None = Field(
+        None,
+        description="All hosts that it may reach, `host:port` or `host` for port 443; operators and owners only. More "
+        "is reached from the next start on; a process that could reach what is taken back is ended.",
+    )
 
 
 def describe(application: Application, caller: access.Caller) -> dict[str, Any]:
@@ -127,8 +143,14 @@ def describe(application: Application, caller: access.Caller) -> dict[str, Any]:
         "learns": application.release is not None and application.release.manifest.get("learn") is not None,
         "upstream": application.upstream.address if application.upstream else None,
         "url": f"/a/{org}/{application.name}/",
+        "network": _network(application),
         "actions": _actions(application, access.may(caller, access.OPERATE, org)),
     }
+
+
+def _network(application: Application) -> dict[str, list[str]]:
+    asked, allowed = network.wished(application.release), application.network_allowed
+    return {"asked": asked, "allowed": allowed, "reached": reach.granted(asked, allowed)}
 
 
 def _actions(application: Application, may_operate: bool) -> dict[str, dict[str, Any]]:
@@ -169,14 +191,25 @@ def read_application(request: Request, org: str, name: str) -> dict[str, Any]:
     return describe(lookups.application(request, org, name), request.auth)
 
 
-@router.patch("/applications/{slug:org}/{slug:name}", response=ApplicationShape, summary="Change title or summary")
+@router.patch(
+    "/applications/{slug:org}/{slug:name}", response=ApplicationShape, summary="Change title, summary or network"
+)
 def change_application(request: Request, org: str, name: str, changes: ApplicationChange) -> dict[str, Any]:
-    changed = applications.describe(
-        application=lookups.application(request, org, name, access.PUSH),
-        title=changes.title,
-        summary=changes.summary,
-        by=request.auth.actor,
-    )
+    """Title and summary are the author's; which hosts may be reached is the operator's. What one role may not, changes
+    nothing of the other."""
+    is_about_network = changes.network_allowed is not None
+    is_about_words = changes.title is not None or changes.summary is not None or not is_about_network
+    for verb, is_needed in ((access.OPERATE, is_about_network), (access.PUSH, is_about_words)):
+        if is_needed:
+            changed = lookups.application(request, org, name, verb)
+    if changes.network_allowed is not None:
+        changed = network.allow(
+            application=changed, hosts=changes.network_allowed, by=request.auth.actor, now=timezone.now()
+        )
+    if is_about_words:
+        changed = applications.describe(
+            application=changed, title=changes.title, summary=changes.summary, by=request.auth.actor
+        )
     return describe(changed, request.auth)
 
 

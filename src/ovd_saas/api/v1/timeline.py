@@ -37,7 +37,7 @@ class TransitionShape(Answer):
     )
 
     id: str
-    region: str = Field(description="status, service, learning, health, release or model")
+    region: str = Field(description="status, service, learning, health, release, model or network")
     source: str = Field(alias="from")
     target: str = Field(alias="to")
     event: str

@@ -87,6 +87,8 @@ def of_application(machine: str, *, local: bool, network: bool, devices: bool) -
         "prctl": [_load(0), *_if_equal([_PR_SET_PDEATHSIG], _PRETEND), *_if_equal(_PRCTLS, _ALLOW), _return(_REFUSE)],
         "personality": [_load(0), *_if_equal(_PERSONALITIES, _ALLOW), _return(_REFUSE)],
     }
+    for name in syscalls.UNSUPPORTED:  # as on a file system without them; copying then goes on
+        judged[name] = [_return(_ERRNO | errno.EOPNOTSUPP)]
     allowed = [numbers[name] for name in syscalls.ALLOWED if name in numbers]
     return _filter(machine, {numbers[name]: block for name, block in judged.items()}, _ranges(allowed), _ALLOW, _REFUSE)
 

@@ -72,14 +72,15 @@ def index(request: HttpRequest) -> HttpResponse:
     show_ = request.GET.get("show", "")
     fleet = panel.fleet(by)
     rows = panel.found(by, text=text, show=show_)
-    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    last = applications.last_executions([row.pk for row in page])
+    page = Paginator(rows.values_list("pk", flat=True), PER_PAGE).get_page(request.GET.get("page"))
+    listed = applications.listed(list(page))
+    last = applications.last_executions([row.pk for row in listed])
     context = {
         "here": "applications",
         "fleet": fleet,
         "counts": [_count(name, look, fleet, show_, text) for name, look in GROUPS],
         "page": page,
-        "rows": [(row, last.get(row.pk)) for row in page],
+        "rows": [(row, last.get(row.pk)) for row in listed],
         "text": text,
         "shown": show_,
         "query": urlencode({key: value for key, value in (("q", text), ("show", show_)) if value}),

@@ -100,6 +100,12 @@ class Platform:
         self.falls_silent = False  # a stream stays open after its events, until `may_end`
         self.may_end = threading.Event()
         self.learning = Learning()  # of acme/flow
+        self.asked: list[str] = []  # hosts, by acme/double
+        self.allowed: list[str] = []  # hosts, to acme/double
+
+    def network(self) -> dict[str, list[str]]:
+        reached = [host for host in self.asked if host in self.allowed]
+        return {"asked": self.asked, "allowed": self.allowed, "reached": reached}
 
     def count(self, method: str, ending: str) -> int:
         return sum(1 for asked, path, _ in self.requests if asked == method and path.endswith(ending))
@@ -125,6 +131,9 @@ class Door(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._serve("POST")
+
+    def do_PATCH(self) -> None:
+        self._serve("PATCH")
 
     def _serve(self, method: str) -> None:
         platform = self.platform
@@ -170,7 +179,10 @@ class Door(BaseHTTPRequestHandler):
             case "GET", ["applications"]:
                 return self._page(parse_qs(urlsplit(self.path).query).get("cursor", [""])[0])
             case "GET", ["applications", "acme", "double"]:
-                return 200, {**application("double"), "release": 3}
+                return 200, {**application("double"), "release": 3, "network": platform.network()}
+            case "PATCH", ["applications", "acme", "double"]:
+                platform.allowed = json.loads(body)["network_allowed"]
+                return 200, {**application("double"), "release": 3, "network": platform.network()}
             case "GET", ["applications", "acme", "empty"]:
                 return 200, {**application("empty"), "release": None}
             case "GET", ["applications", "acme", "double", "releases", "3"]:

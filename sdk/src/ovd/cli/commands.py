@@ -6,10 +6,25 @@ from typing import Annotated
 
 import typer
 
-from ovd.cli import applications, check, drift, execute, feed, learn, login, logs, models, new, notify, push, run
+from ovd.cli import (
+    applications,
+    check,
+    drift,
+    execute,
+    feed,
+    learn,
+    login,
+    logs,
+    models,
+    network,
+    new,
+    notify,
+    push,
+    run,
+)
 
 GROUP = "ovd.commands"
-OWN = (new, check, run, login, push, execute, logs, applications, feed, learn, models, drift, notify)
+OWN = (new, check, run, login, push, execute, logs, applications, feed, learn, models, drift, notify, network)
 
 
 def build(arguments: "list[str]") -> typer.Typer:

@@ -4,7 +4,7 @@ import json
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -52,6 +52,12 @@ class Client(Learning, Feeding):
         """Wake, sleep, suspend, enable or retire `org/name`; what it then says of itself. Raises Conflict with the
         reason when its state does not allow that."""
         return json_of(self._connection.request("POST", f"{path_of(application)}/actions/{action}").content)
+
+    def allow_network(self, application: str, hosts: "Sequence[str]") -> "dict[str, Any]":
+        """Allow `org/name` to reach these hosts (`host:port`, or `host` for port 443) and no others, as far as it asks
+        for them; what it then says of itself. What is taken back is gone at once."""
+        body = {"network_allowed": list(hosts)}
+        return json_of(self._connection.request("PATCH", path_of(application), json=body).content)
 
     def timeline(self, application: str) -> "list[dict[str, Any]]":
         """Every transition of `org/name`, the latest first."""

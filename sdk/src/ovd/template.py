@@ -68,6 +68,7 @@ def _warm(modules: List[str]) -> Dict[str, Any]:
         except BaseException as error:  # whatever a library raises
             missing[name] = f"{type(error).__name__}: {error}"[:500]
     process.warm()
+    enclose.warm()
     gc.collect()
     gc.freeze()  # pages that nobody writes to are shared by all children
     running = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1

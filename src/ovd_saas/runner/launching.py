@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from ovd.walls import calls, limits, namespaces, room
+from ovd.walls import calls, enclose, limits, namespaces, room
 
 OPEN_FILES = 4096
 
@@ -52,6 +52,7 @@ def _begin(what: Launch, parent: int) -> NoReturn:
             room.build(str(what.base), read_only=what.read_only, own_proc=is_root)
         if "user" in what.walls:
             _become_a_user_of_its_own(what.first_uid)
+        enclose.guard(what.walls)
         os.chdir("/")
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         files = min(OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])

@@ -70,6 +70,32 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def children(pid: int) -> list[int]:
+    """The living children of a process."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] not in "ZX":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def outside(process: int | None, inside: int) -> int:
+    """The number that a process has here which has the number `inside` in the namespace of that process."""
+    space = os.readlink(f"/proc/{process}/ns/pid")
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            numbers = next(line for line in status.read_text().splitlines() if line.startswith("NSpid:")).split()
+            if os.readlink(status.parent / "ns/pid") == space and int(numbers[-1]) == inside:
+                return int(status.parent.name)
+        except OSError:
+            continue
+    raise AssertionError(f"No process {inside} lives beside {process}.")
+
+
 def archive(folder: Path) -> bytes:
     """The folder as tar.gz."""
     data = io.BytesIO()
@@ -167,8 +193,7 @@ class Runner:
         process = f"process-{next(_numbers)}"
         release, found = prepared
         started = self.engine.start(process=process, release=release, environment=found.environment, **values)
-        self.ready(process)
-        return process, started
+        return process, Started(self.ready(process).pid, started.address)
 
     def all(self, kind: type[T]) -> list[T]:
         return [event for event in self.events if isinstance(event, kind)]

@@ -10,7 +10,7 @@ from ovd_saas.runner.endings import Ending, Exit
 
 def end(exit: Exit, *, failure: str | None = None, asked: bool = False, ready: bool = True) -> Ending:
     return endings.of_process(
-        exit, memory_mb=512, tasks=100, lease_seconds=10, failure=failure, asked=asked, ready=ready
+        exit, memory_mb=512, tasks=100, disk_mb=256, lease_seconds=10, failure=failure, asked=asked, ready=ready
     )
 
 
@@ -31,6 +31,7 @@ def exit(
         (exit(signal=9, killed_for="memory"), False, "memory", "reached the memory limit of 512 MB"),
         (exit(signal=9, peak_mb=513), False, "memory", "more than its memory limit of 512 MB"),
         (exit(signal=9, killed_for="tasks"), False, "tasks", "more than 100 processes"),
+        (exit(signal=9, killed_for="disk"), False, "disk", "filled its disk limit of 256 MB"),
         (exit(signal=9, killed_for="slow_start"), False, "slow_start", "not ready in time"),
         (exit(0), True, "stopped", "as asked"),
         (exit(signal=9, killed_for="stop"), True, "stopped", "as asked"),

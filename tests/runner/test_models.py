@@ -44,8 +44,8 @@ def test_a_model_is_read_only(shared: Runner) -> None:
     model = model_tar(weights=b"two")
     shared.engine.provide_model(digest_of(model), [model])
     folder = shared.home / "runner/models" / digest_of(model).replace(":", "-")
-    assert folder.stat().st_mode & 0o777 == 0o500
-    assert (folder / "weights").stat().st_mode & 0o777 == 0o400
+    assert folder.stat().st_mode & 0o777 == 0o555
+    assert (folder / "weights").stat().st_mode & 0o777 == 0o444
 
 
 def test_a_model_that_was_brought_already_is_welcome_again(shared: Runner) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ovd_saas.engines.base import CallRefused, Prepared, PrepareFailed
-from runner.running import APPS, PUPPET, Runner, Talk, application, archive, is_alive, until
+from runner.running import APPS, PUPPET, Runner, Talk, application, archive, children, is_alive, until
 
 SIX = """six==1.17.0 \\
-    --hash=sha256:4721f391ed90541fddacab5a946aa0d3dc7d27b2e1e8eda2be8970586c3d2274 \\
+    --hash=sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274 \\
     --hash=sha256:ff70335d468e7eb6ec65b95b99d3a2836546063f63acc5171de367e834932a81
 """
 SAMPLE = '{"title": "t", "credit": "c", "licence": "CC0-1.0", "inputs": {"code": %s}, "expect": {"result": "1"}}'
@@ -170,15 +170,14 @@ def test_the_code_of_a_release_is_read_only(shared: Runner, puppet: tuple[str, P
 
 
 def test_an_interrupted_build_leaves_nothing_after_the_next_start(own: Runner, tmp_path: Path) -> None:
-    note = tmp_path / "pid"
-    hang = f"import os, pathlib, time\npathlib.Path({str(note)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
-    folder = application(tmp_path / "app", hang)
+    folder = application(tmp_path / "app", "import time\nprint('begun', flush=True)\ntime.sleep(600)\n")
     threading.Thread(target=_prepare_in_vain, args=(own, folder), daemon=True).start()
-    pid = int(until(lambda: note.exists() and note.read_text(), "the import to begin"))
+    until(lambda: "begun" in "".join(own.log), "the import to begin")
+    born = children(own.pid)
     (own.home / "runner/environments/.building-half").mkdir()
     assert leftovers(own)
     os.kill(own.pid, signal.SIGKILL)
-    until(lambda: not is_alive(pid), "the import to die with the runner")
+    until(lambda: not any(map(is_alive, born)), "the import to die with the runner")
     own.restart()
     assert leftovers(own) == []
     assert list((own.home / "runner/uploads").iterdir()) == []
@@ -195,6 +194,6 @@ def test_a_release_whose_environment_was_removed_is_prepared_anew(own: Runner, t
 
 def _prepare_in_vain(runner: Runner, folder: Path) -> None:
     try:
-        runner.engine.prepare("interrupted", [archive(folder)], lambda _: None)
+        runner.engine.prepare("interrupted", [archive(folder)], runner.log.append)
     except Exception:
         return  # the runner is killed meanwhile: any error will do

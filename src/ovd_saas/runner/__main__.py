@@ -9,8 +9,8 @@ import sys
 from dataclasses import replace
 
 from ovd.walls import namespaces
-from ovd.walls import standing as walls
-from ovd_saas.runner import configuration, strays
+from ovd.walls.standing import standing as standing_walls
+from ovd_saas.runner import configuration, strays, walls
 from ovd_saas.runner.agent import Agent
 from ovd_saas.runner.cgroups import Groups
 
@@ -22,7 +22,8 @@ def main() -> int:
     os.umask(0o077)
     try:
         settings = configuration.read()
-        standing = walls.standing(first_uid=settings.uids[0])
+        walls.required(settings.walls)  # a wrong name is said before anything is begun
+        standing = standing_walls(first_uid=settings.uids[0])
         lock = _take(settings)
     except configuration.Misconfigured as error:
         log.error("%s", error)
@@ -31,10 +32,14 @@ def main() -> int:
     groups = Groups(settings.home)
     standing |= groups.standing()
     try:
+        walls.insist(settings.walls, standing)
         if os.geteuid() != 0 and not standing["files"]:
             namespaces.enter_own()
             settings = replace(settings, is_namespaced=True)
         asyncio.run(_serve(settings, standing, groups))
+    except configuration.Misconfigured as error:
+        log.error("%s", error)
+        return 2
     finally:
         groups.close()
         os.close(lock)

@@ -75,7 +75,7 @@ def of_process(
         return Ending("stopped", "stopped as asked")
     if failure is not None:
         return Ending("setup", failure)
-    if exit.signal == signal.SIGALRM:
+    if exit.signal == signal.SIGALRM or exit.code == signal.SIGALRM:  # the latter where it was first of its namespace
         return Ending("lease", f"ended itself: the runner had not renewed its lease for {lease_seconds:g} s")
     if exit.signal == signal.SIGKILL:
         return Ending(

@@ -121,7 +121,7 @@ def _is_delegated(folder: Path) -> bool:
     marks = set()
     with suppress(OSError):
         marks = {name for name in os.listxattr(folder) if name in DELEGATED}
-    return bool(marks) or _own_paths(Path("/proc/self/cgroup").read_text()).get("") == "/"
+    return bool(marks) or folder.is_mount()
 
 
 def _try(folder: Path) -> None:

@@ -74,8 +74,8 @@ class Process:
         return None if self._child is None else self._child.pid
 
     async def begin(self) -> None:
-        """Afterwards its socket takes connections, and it is born, or will be as soon as there is a template. Raises
-        StartRefused when it failed already."""
+        """Afterwards its socket takes connections, and it is born, or will be as soon as there is a template; one that
+        cannot be born ends as any other does. Raises StartRefused."""
         try:
             self.address.unlink(missing_ok=True)
             self._listener.bind(str(self.address))
@@ -89,8 +89,6 @@ class Process:
         self._timers.append(loop.call_later(self.wanted.start_seconds, self._too_slow))
         self._birth = loop.create_task(self._be_born())
         await asyncio.wait([self._birth], timeout=BIRTH_SECONDS)
-        if self.gone.done():
-            raise StartRefused("spawn", f"The process cannot be started: {self._failure}")
 
     async def _be_born(self) -> None:
         """Its listener is its own afterwards: while we held one, a connection to a dead process would wait for ever."""

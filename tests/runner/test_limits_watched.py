@@ -1,0 +1,160 @@
+"""What a process may use, where no control group holds it: looked at from outside."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from ovd_saas.runner import footprints, priorities
+from ovd_saas.runner.children import Child, Nursery, usages
+from ovd_saas.runner.endings import Exit
+from ovd_saas.runner.sandbox import Limits, variables
+from ovd_saas.runner.starts import Forked, Order, Spawn, pipes
+
+PATIENCE = 30.0
+CHILD_FILLS = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; x = b\"1\" * (90 << 20); time.sleep(99)'])"
+
+
+def order(folder: Path, code: str, limits: Limits) -> Order:
+    values = variables(scratch=folder, path=[], python_path=[], cpus=1)
+    return Order([sys.executable, "-c", code], values, folder, limits)
+
+
+def ended(folder: Path, code: str, limits: Limits) -> Exit:
+    """How a process that runs this code ends, watched."""
+
+    async def live() -> Exit:
+        child = Nursery(Spawn()).bear(order(folder, code, limits), lambda _, __: None)
+        return await asyncio.wait_for(child.exited, PATIENCE)
+
+    return asyncio.run(live())
+
+
+def test_who_holds_too_much_is_killed(tmp_path: Path) -> None:
+    assert ended(tmp_path, "import time; x = b'1' * (90 << 20); time.sleep(99)", Limits(64)).killed_for == "memory"
+
+
+def test_what_children_hold_counts(tmp_path: Path) -> None:
+    assert ended(tmp_path, CHILD_FILLS, Limits(64)).killed_for == "memory"
+
+
+def test_shared_memory_counts(tmp_path: Path) -> None:
+    code = "import mmap, time; m = mmap.mmap(-1, 90 << 20); m.write(b'1' * (90 << 20)); time.sleep(99)"
+    assert ended(tmp_path, code, Limits(64)).killed_for == "memory"
+
+
+def test_files_that_the_kernel_can_drop_do_not_count(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(bytes(1 << 20) * 90)
+    code = (
+        "import mmap, time\n"
+        "m = mmap.mmap(open('model').fileno(), 0, prot=mmap.PROT_READ)\n"
+        "x = sum(m[n] for n in range(0, len(m), 4096))\n"
+        "time.sleep(3)"
+    )
+    assert ended(tmp_path, code, Limits(64)) == Exit(0, None, 0, None, "") or True
+    found = ended(tmp_path, code, Limits(64))
+    assert (found.code, found.killed_for) == (0, None)
+
+
+def test_too_many_threads_are_killed(tmp_path: Path) -> None:
+    code = "import threading, time\nfor _ in range(40): threading.Thread(target=time.sleep, args=(99,)).start()"
+    assert ended(tmp_path, code, Limits(tasks=20)).killed_for == "tasks"
+
+
+def test_who_was_forked_is_not_blamed_for_the_pages_that_it_was_born_with() -> None:
+    """Its parent holds 90 MB, it may hold 64, and is well with 30 more; 90 more are too much."""
+    inherited = bytearray(b"1") * (90 << 20)
+
+    async def live(more_mb: int) -> str | None:
+        nursery = Nursery(Spawn())
+        told, tell = os.pipe()
+        with pipes() as made:
+            pid = os.fork()
+            if pid == 0:
+                os.read(told, 1)
+                kept = bytearray(b"1") * (more_mb << 20)
+                os.write(made.out_writer, b"holds")
+                os.read(told, len(kept) + len(inherited))
+                os._exit(0)
+            held = asyncio.Event()
+            child = nursery.take(Forked(pid, *made.keep()), limits=Limits(64), output=lambda _, __: held.set())
+        os.close(told)
+        os.write(tell, b"!")
+        try:
+            await asyncio.wait_for(held.wait(), PATIENCE)
+            await asyncio.wait([child.exited], timeout=3)
+        finally:
+            os.close(tell)
+        return (await asyncio.wait_for(child.exited, PATIENCE)).killed_for
+
+    assert asyncio.run(live(30)) is None
+    assert asyncio.run(live(90)) == "memory"
+
+
+def test_the_folder_on_disk_has_a_limit(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    async def live() -> str | None:
+        nursery = Nursery(Spawn())
+        wish = order(scratch, "open('f', 'wb').write(bytes(9 << 20)); import time; time.sleep(99)", Limits(disk_mb=20))
+        born = nursery._start.start(wish)
+        child = nursery.take(born, limits=Limits(disk_mb=8), output=lambda _, __: None, disk=scratch)
+        return (await asyncio.wait_for(child.exited, PATIENCE)).killed_for
+
+    assert asyncio.run(live()) == "disk"
+
+
+def test_usage_is_that_of_the_process_and_its_children(tmp_path: Path) -> None:
+    async def live() -> tuple[int, float]:
+        nursery = Nursery(Spawn())
+        came = asyncio.Event()
+        code = "import os, time; x = b'1' * (40 << 20); os.fork(); print(1, flush=True); time.sleep(99)"
+        child: Child = nursery.bear(order(tmp_path, code, Limits()), lambda _, __: came.set())
+        await asyncio.wait_for(came.wait(), PATIENCE)
+        used = usages([child])[child.pid]
+        child.kill("test")
+        await child.exited
+        return used
+
+    held, seconds = asyncio.run(live())
+    assert held > 40 << 20
+    assert seconds > 0
+
+
+def test_who_works_in_the_background_gives_way() -> None:
+    ready, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os.write(tell, b"!")
+        os.read(ready, 100)
+        os._exit(0)
+    try:
+        os.read(ready, 1)
+        assert priorities.give_way(child)
+        assert os.sched_getscheduler(child) == os.SCHED_IDLE
+        automatic = Path(f"/proc/{child}/autogroup")
+        assert not automatic.exists() or "nice 19" in automatic.read_text()
+    finally:
+        os.write(tell, b"!")
+        os.waitpid(child, 0)
+
+
+def test_a_look_at_a_tree_finds_all_its_descendants() -> None:
+    ready, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        if os.fork() == 0:
+            os.write(tell, b"!")
+            os.read(ready, 1)
+            os._exit(0)
+        os.wait()
+        os._exit(0)
+    try:
+        os.read(ready, 1)
+        assert set(footprints.trees({child})[child].pids) == {child} | footprints.descendants(child)
+        assert len(footprints.descendants(child)) == 1
+    finally:
+        os.write(tell, b"!")
+        os.waitpid(child, 0)

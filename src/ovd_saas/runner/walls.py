@@ -14,6 +14,26 @@ OF_GROUPS = {"memory": hierarchies.MEMORY, "tasks": hierarchies.TASKS, "cpu": hi
 NAMES = (*walls.NAMES, *OF_GROUPS)
 ALL = "all"
 
+PURPOSES = {  # for people
+    "user": "a user of its own for each application",
+    "files": "it sees its own files and the system's, and no others",
+    "processes": "it sees its own processes, and no others",
+    "network": "no network but what the operator allows",
+    "ipc": "no shared memory or names of the machine",
+    "landlock": "the kernel's list of files it may reach; no signals to others",
+    "seccomp": "system calls that numerical programs do not need are refused",
+    "privileges": "no rights, and none to be gained",
+    "limits": "bounds on files, descriptors, tasks, reserved memory",
+    "memory": "its memory is bounded by a control group",
+    "tasks": "its processes and threads are bounded by a control group",
+    "cpu": "learning gives way to executions, by a control group",
+}
+INSTEAD = {  # what is done where a control group is not to be had
+    "memory": "Without it, memory is looked at four times a second.",
+    "tasks": "Without it, tasks are counted every 2 s, and bounded by user where that is its own.",
+    "cpu": "Without it, learning runs at a lower priority (nice).",
+}
+
 
 @dataclass(frozen=True)
 class Found:

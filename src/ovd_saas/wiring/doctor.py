@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ovd_saas.runner import configuration, walls
 from ovd_saas.wiring import home
 from ovd_saas.wiring.postgres import PostgresFailed, binaries
 
@@ -20,14 +21,20 @@ class Finding:
     what: str
     is_fine: bool
     says: str
+    is_needed: bool = True  # the platform cannot do without
+
+    @property
+    def sign(self) -> str:
+        return "✓" if self.is_fine else "✗" if self.is_needed else "–"
 
 
 def examine() -> None:
-    """Prints one line a finding; ends with 1 when something is missing."""
+    """Prints one line a finding; ends with 1 when something is missing that is needed: the walls that OVD_WALLS names
+    are."""
     findings = list(look())
     for finding in findings:
-        print(f"{'✓' if finding.is_fine else '✗'} {finding.what:<18} {finding.says}")  # noqa: T201
-    raise SystemExit(0 if all(finding.is_fine for finding in findings) else 1)
+        print(f"{finding.sign} {finding.what:<18} {finding.says}")  # noqa: T201
+    raise SystemExit(0 if all(finding.is_fine or not finding.is_needed for finding in findings) else 1)
 
 
 def look() -> Iterator[Finding]:
@@ -41,6 +48,23 @@ def look() -> Iterator[Finding]:
     yield Finding("sockets", os.access(run, os.W_OK), f"in {run}")
     yield _command("uv", lambda: shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv"))
     yield Finding("user", True, "root" if os.getuid() == 0 else f"an ordinary user (uid {os.getuid()})")
+    yield from _walls()
+
+
+def _walls() -> Iterator[Finding]:
+    """What stands around applications here, and why the rest does not."""
+    try:
+        settings = configuration.read()
+        required = walls.required(settings.walls)
+    except configuration.Misconfigured as error:
+        yield Finding("walls", False, str(error))
+        return
+    found = walls.examine(first_uid=settings.uids[0])
+    for name in walls.NAMES:
+        lacks = found.missing[name]
+        says = [walls.PURPOSES[name] + (": missing." if lacks else "")]
+        says += [lacks, walls.INSTEAD.get(name, "")] if lacks else [found.remarks.get(name, "")]
+        yield Finding(f"wall {name}", not lacks, " ".join(filter(None, says)).strip(), is_needed=name in required)
 
 
 def _database() -> Finding:

@@ -113,6 +113,7 @@ def _do(application: Application, action: str, by: str, now: datetime) -> None:
         transitions.move(
             application.pk, "status", action, reason=f"{past} by {name}.", now=now, actor=by,
             wake_asked_at=None, sleep_asked_at=None, next_what=_next(application, action), next_at=None,
+            wakes_at=now if action == rules.ENABLE else None,
         )  # fmt: skip
 
 

@@ -27,6 +27,8 @@ log = structlog.get_logger()
 SLACK_SECONDS = 20.0  # beyond the time limit, for a process that does not end by itself
 LONGEST_SCORE = 32  # bytes of JSON
 MOST_SCORES = 1_000  # beyond one a sample, which are too many, but nobody's ruin: the gate says so
+LEARN = "learn"  # the kind of process that learns
+ROOM_SECONDS = 0.5  # between two looks whether the machine has memory for it
 END_SECONDS = 2.0  # how long the runner may take to say why a process ended
 LIMITS = {"memory_mb": 512, "cpus": 1, "disk_mb": 256}
 OURS = ("runner went away", "stopped as asked", "had not renewed its lease")  # ends that are no fault of the author's
@@ -80,15 +82,24 @@ class LearningProcess:
         look: Callable[[], None] = lambda: None,
     ) -> "LearningProcess":
         """A new process of a release that was set up with a model. Raises Lost, Failed, Over."""
-        try:
-            row = processes.start_task(
-                engine=engine, application=application, release=release, model=model, run=run, kind=kind,
-                runner=runner, limits=limits(release), now=timezone.now(),
-            )  # fmt: skip
-        except base.RunnerDown as error:
-            raise Lost(str(error), counts=False) from None
-        except (base.EngineError, Missing) as error:
-            raise Lost(f"Its process could not be started: {error}", counts=True) from None
+        while True:
+            try:
+                row = processes.start_task(
+                    engine=engine, application=application, release=release, model=model, run=run, kind=kind,
+                    runner=runner, limits=limits(release), now=timezone.now(),
+                )  # fmt: skip
+                break
+            except processes.NoRoom as lack:
+                if kind == LEARN:  # it waits in its queue
+                    raise Lost(str(lack), counts=False) from None
+                look()
+                time.sleep(ROOM_SECONDS)
+            except processes.TooLarge as refusal:
+                raise Failed("limit", str(refusal)) from None
+            except base.RunnerDown as error:
+                raise Lost(str(error), counts=False) from None
+            except (base.EngineError, Missing) as error:
+                raise Lost(f"Its process could not be started: {error}", counts=True) from None
         if row is None:
             raise Over
         if row.state == processing.ENDED:

@@ -148,6 +148,13 @@ def begin(run: LearningRun, *, application: Application, now: datetime) -> Learn
     return take_lease(run.pk, now=now) if begun else None
 
 
+def wait(run: LearningRun, *, reason: str) -> None:
+    """Afterwards people read why it has not begun."""
+    waiting = LearningRun.objects.filter(pk=run.pk, status__in=(learning_runs.QUEUED, learning_runs.PAUSED))
+    if waiting.exclude(reason=reason).update(reason=reason):
+        notify("learning", application=run.application_id, run=run.pk)
+
+
 def take_lease(run_id: UUID, *, now: datetime) -> LearningRun:
     """The run under a new lease: whoever held the old one can write no more."""
     LearningRun.objects.filter(pk=run_id).update(lease=F("lease") + 1, lease_until=now + LEASE)

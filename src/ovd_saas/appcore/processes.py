@@ -10,17 +10,26 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from ovd_saas.appcore import editions, failed_starts, models, network, releases, supplies
-from ovd_saas.domain import learning_runs, service, status
+from ovd_saas.domain import admission, learning_runs, service, status
 from ovd_saas.domain import processes as states
+from ovd_saas.domain.admission import Memory
 from ovd_saas.engines import base
 from ovd_saas.engines.base import Engine
 from ovd_saas.files import Missing
-from ovd_saas.store import transitions
+from ovd_saas.store import facts, memory, transitions
 from ovd_saas.store.notices import notify
 from ovd_saas.store.records import Application, LearningRun, ModelVersion, Process, Release, Runner
 
 log = structlog.get_logger()
 DRAIN_SECONDS = 30.0  # beyond the longest execution, then the process is killed
+
+
+class NoRoom(Exception):
+    """The machine has too little memory for it now; the text says so."""
+
+
+class TooLarge(Exception):
+    """The machine will never have the memory for it; the text says so, and what to do."""
 
 
 def start(
@@ -35,7 +44,7 @@ def start(
     """Afterwards a row says `starting`, and the runner starts a serving process, or the row says why it ended.
 
     None when the application may not be served any more: somebody suspended it a moment ago.
-    Raises engines.base.NotPrepared, NoModel and RunnerDown.
+    Raises engines.base.NotPrepared, NoModel and RunnerDown, NoRoom, TooLarge.
     """
     process = _row(application, release, model, runner, now)
     if process is None:
@@ -84,9 +93,10 @@ def start_task(
 
     `kind` is `learn` or `evaluate`, `limits` has memory_mb, cpus and disk_mb, and may have start_seconds. What the
     machine lacks is brought to it first, which may take minutes. None when the run is not open any more, or the
-    application is not enabled. Raises engines.base.EngineError, files.Missing; then the row has ended, with the reason.
+    application is not enabled. Raises NoRoom, TooLarge; engines.base.EngineError, files.Missing: then the row has
+    ended, with the reason.
     """
-    process = _task_row(application, release, model, run, kind, runner, now)
+    process = _task_row(application, release, model, run, kind, runner, int(limits["memory_mb"]), now)
     if process is None:
         return None
     hosts = network.granted(application, release)
@@ -136,17 +146,35 @@ def _note_address(engine: Engine, process: Process, started: base.Started) -> No
 def _row(
     application: Application, release: Release, model: ModelVersion | None, runner: Runner, now: datetime
 ) -> Process | None:
-    """The row of a process that is about to start, made while nobody can suspend its application."""
+    """The row of a process that is about to start, made while nobody can suspend its application or take the memory
+    that it holds from now on. Raises NoRoom, TooLarge."""
     served = Application.objects.select_for_update().filter(
         pk=application.pk, status=status.ENABLED, service__in=(service.WAKING, service.AWAKE)
     )
     if not served.exists():
         return None
+    needs = facts.memory_mb(release.manifest)
+    _admit(needs, runner)
     concurrency = int(release.manifest.get("execute", {}).get("concurrency", 1))
     return Process.objects.create(
         id=uuid4(), application=application, release=release, model=model, runner=runner, concurrency=concurrency,
-        started_at=now,
+        memory_mb=needs, started_at=now,
     )  # fmt: skip
+
+
+def _admit(needs_mb: int, runner: Runner, *, after_others: datetime | None = None) -> None:
+    """Called in the transaction that makes the row; with the moment `after_others`, whoever waits comes first. Raises
+    NoRoom, TooLarge."""
+    total = memory.total_mb(runner)
+    if total is None:
+        return
+    if admission.is_too_large(needs_mb, total):
+        raise TooLarge(admission.why_too_large(needs_mb, total))
+    there: Memory | None = Memory(total, held_mb=memory.locked(runner))
+    if after_others is not None:
+        there = memory.standing(runner, now=after_others)
+    if there is not None and (why := admission.why_wait(needs_mb, there, application=None, since=None)):
+        raise NoRoom(why)
 
 
 @transaction.atomic
@@ -157,17 +185,20 @@ def _task_row(
     run: LearningRun | None,
     kind: str,
     runner: Runner,
+    needs_mb: int,
     now: datetime,
 ) -> Process | None:
-    """The row of a task process that is about to start, made while nobody can end its run or suspend it."""
+    """The row of a task process that is about to start, made while nobody can end its run, suspend it, or take the
+    memory that it holds from now on. Raises NoRoom, TooLarge."""
     enabled = Application.objects.select_for_update().filter(pk=application.pk, status=status.ENABLED)
     if not enabled.exists():
         return None
     if run is not None and not LearningRun.objects.filter(pk=run.pk, status__in=learning_runs.OPEN).exists():
         return None
+    _admit(needs_mb, runner, after_others=now)
     return Process.objects.create(
         id=uuid4(), application=application, release=release, model=model, runner=runner, kind=kind, run=run,
-        started_at=now,
+        memory_mb=needs_mb, started_at=now,
     )  # fmt: skip
 
 

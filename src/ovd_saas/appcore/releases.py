@@ -133,6 +133,7 @@ def take_over(*, application: Application, release: Release, by: str, now: datet
     about = {name: _text(release.manifest, name, longest) for name, longest in (("title", 200), ("summary", 500))}
     Application.objects.filter(pk=application.pk).update(
         release=release, upcoming=None, start_failures=0, upcoming_failures=0, retry_at=None,
+        wakes_at=now, foreseen=None,  # its hours and habits are looked at anew
         **{name: text for name, text in about.items() if text},
     )  # fmt: skip
     before = str(application.release.number) if application.release else ""

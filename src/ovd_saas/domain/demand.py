@@ -162,11 +162,19 @@ def why_quiet(desired: Desired, observed: Observed, *, now: datetime) -> str:
     return f"Nobody used it for {desired.sleep_after:g} seconds." if desired.sleep_after else "Nobody uses it any more."
 
 
-def lacks(observed: Observed, needs_mb: int, *, is_extra: bool = False) -> str | None:
-    """Why a process of so much memory does not fit now, as a sentence; None when it does, or nobody has looked."""
+def waits_since(desired: Desired, observed: Observed, *, now: datetime) -> datetime | None:
+    """Since when somebody has waited for it, or its hours have begun; None when it is but expected to be used."""
+    if observed.waiting_since is not None or desired.hours is None:
+        return observed.waiting_since
+    kept = desired.hours.at(now)
+    return kept.begin if kept is not None and why_by_itself(desired, observed, now=now) else None
+
+
+def lacks(observed: Observed, needs_mb: int, *, since: datetime | None = None) -> str | None:
+    """Why a process of so much memory does not fit now, as a sentence; None when it does, or nobody has looked.
+    `since` as `waits_since` has it; None: others come first."""
     if observed.memory is None:
         return None
-    since = None if is_extra else observed.waiting_since
     return admission.why_wait(needs_mb, observed.memory, application=observed.application, since=since)
 
 

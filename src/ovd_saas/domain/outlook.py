@@ -16,6 +16,7 @@ from ovd_saas.domain.demand import (
     sentence,
     usable,
     waiting,
+    waits_since,
     wanted_replicas,
     why_up,
     why_wait_for_learning,
@@ -88,7 +89,8 @@ def _wakes(desired: Desired, observed: Observed, now: datetime) -> Next:
         return Next("Wakes as soon as a runner is back.", None)
     if is_too_large(desired.memory_mb, observed.machine_mb):
         return Next(f"Cannot wake. {why_too_large(desired.memory_mb, observed.machine_mb)}", None)
-    return Next(why_wait_for_learning(desired, observed) or lacks(observed, desired.memory_mb) or "Wakes now.", None)
+    lack = lacks(observed, desired.memory_mb, since=waits_since(desired, observed, now=now))
+    return Next(why_wait_for_learning(desired, observed) or lack or "Wakes now.", None)
 
 
 def _waking(observed: Observed, now: datetime) -> Next:
@@ -105,7 +107,7 @@ def _awake(desired: Desired, observed: Observed, now: datetime) -> Next:
     if is_old or desired.upcoming is not None:
         return Next(_takes_over(desired, observed), None)
     if observed.memory is not None and len(serves) < wanted_replicas(desired, observed, now=now):
-        lack = lacks(observed, desired.memory_mb, is_extra=True)
+        lack = lacks(observed, desired.memory_mb)
         if lack is not None:
             return Next(lack.replace(WAITS, "One more process waits for memory"), None)
     kept = desired.hours.at(now) if desired.hours else None
@@ -120,7 +122,7 @@ def _awake(desired: Desired, observed: Observed, now: datetime) -> Next:
 
 
 def _takes_over(desired: Desired, observed: Observed) -> str:
-    lack = lacks(observed, desired.upcoming_memory_mb, is_extra=True) if desired.upcoming is not None else None
+    lack = lacks(observed, desired.upcoming_memory_mb) if desired.upcoming is not None else None
     if lack is not None:
         return lack.replace(WAITS, "The newer release or model waits for memory")
     return "The newer release or model takes over as soon as its process is ready."

@@ -36,6 +36,7 @@ from ovd_saas.domain.demand import (
     quiet_at,
     retry_delay,
     usable,
+    waits_since,
     wanted_replicas,
     why_not_start,
     why_quiet,
@@ -99,21 +100,21 @@ def _admitted(
     """The same, but what does not fit the machine's memory does not start: what would have been done without it is
     done, and room is asked for."""
     starts = [action for action in actions if isinstance(action, StartProcess)]
-    lack = next((why for action in starts if (why := _lacks(desired, observed, action)) is not None), None)
+    lack = next((why for action in starts if (why := _lacks(desired, observed, action, now)) is not None), None)
     if lack is None or observed.memory is None:
         yield from actions
         return
     if observed.service != serving.AWAKE:
         yield from _plan(desired, replace(observed, lack=lack), stuck, now)
         if not is_too_large(desired.memory_mb, observed.machine_mb):
-            yield _room(desired, observed, starts[0], lack)
+            yield _room(desired, observed, starts[0], lack, now)
         return
     asked = False
     for action in actions:
         if not isinstance(action, StartProcess):
             yield action
             continue
-        why = _lacks(desired, observed, action)
+        why = _lacks(desired, observed, action, now)
         if why is None:
             yield action
             held = observed.memory.held_mb + _needs(desired, action.edition)
@@ -123,26 +124,30 @@ def _admitted(
             return
         elif not asked:
             asked = True
-            yield _room(desired, observed, action, why)
+            yield _room(desired, observed, action, why, now)
 
 
 def _needs(desired: Desired, edition: str) -> int:
     return desired.upcoming_memory_mb if edition == desired.upcoming else desired.memory_mb
 
 
-def _lacks(desired: Desired, observed: Observed, start: StartProcess) -> str | None:
-    is_extra = start.is_extra or start.edition == desired.upcoming
+def _is_first(desired: Desired, observed: Observed, start: StartProcess) -> bool:
+    """Whether it wakes the application, instead of being one more."""
+    return not start.is_extra and start.edition == desired.edition and observed.service != serving.AWAKE
+
+
+def _lacks(desired: Desired, observed: Observed, start: StartProcess, now: datetime) -> str | None:
     if start.edition == desired.upcoming and is_too_large(desired.upcoming_memory_mb, observed.machine_mb):
         return None  # its start is refused, which drops it
-    return lacks(observed, _needs(desired, start.edition), is_extra=is_extra)
+    since = waits_since(desired, observed, now=now) if _is_first(desired, observed, start) else None
+    return lacks(observed, _needs(desired, start.edition), since=since)
 
 
-def _room(desired: Desired, observed: Observed, start: StartProcess, why: str) -> MakeRoom:
-    is_first = not start.is_extra and start.edition != desired.upcoming
-    is_guess = observed.waiting_since is None
-    return MakeRoom(
-        _needs(desired, start.edition), observed.waiting_since if is_first else None, why, may_take=not is_guess
-    )
+def _room(desired: Desired, observed: Observed, start: StartProcess, why: str, now: datetime) -> MakeRoom:
+    is_first = _is_first(desired, observed, start)
+    since = waits_since(desired, observed, now=now) if is_first else None
+    may_take = not is_first or since is not None  # what is but expected takes nothing from others
+    return MakeRoom(_needs(desired, start.edition), since, why, may_take=may_take)
 
 
 def _excludes(desired: Desired, observed: Observed) -> bool:

@@ -4,18 +4,20 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
 from django.db import connections
 from django.utils import timezone
 
-from ovd_saas.appcore import learning_process, learning_runs
+from ovd_saas.appcore import learning_process, learning_runs, rooms
 from ovd_saas.appcore.attendance import Attendance
-from ovd_saas.domain import executions, learning, status
+from ovd_saas.domain import admission, executions, learning, status
 from ovd_saas.domain import learning_runs as states
 from ovd_saas.domain import processes as processing
 from ovd_saas.engines.base import Engine
+from ovd_saas.store import memory
 from ovd_saas.store.notices import notify
 from ovd_saas.store.records import Execution, LearningRun, Process, Runner
 
@@ -56,6 +58,7 @@ class Learning:
         if runner is None:
             return False
         self._stop_strays()
+        promised = 0  # MB, to those that begin in this tick, or wait for it already
         for run in open_:
             if run.status in UNDER_WAY:
                 self._take_over(run, runner)
@@ -65,7 +68,9 @@ class Learning:
                     reason="The current release of its application does not learn.",
                 )  # fmt: skip
             elif self._may_begin(run):
-                self._begin(run, runner)
+                if self._has_memory(run, runner, promised):
+                    self._begin(run, runner)
+                promised += self._needs_mb(run)
         return False
 
     def stop(self) -> None:
@@ -120,6 +125,32 @@ class Learning:
             return False
         waiting = Execution.objects.filter(application=application, status=executions.QUEUED)
         return on_wake == learning.TOGETHER or not waiting.exists()
+
+    def _needs_mb(self, run: LearningRun) -> int:
+        release = run.release or run.application.release
+        return int(learning_process.limits(release)["memory_mb"]) if release is not None else 0
+
+    def _has_memory(self, run: LearningRun, runner: Runner, promised: int) -> bool:
+        """Whether the machine has memory for it now, once others had theirs. Else it says so, and those who have been
+        awake for nothing for a while make room; one that will never fit is cancelled."""
+        needs, now = self._needs_mb(run), timezone.now()
+        standing = memory.standing(runner, now=now)
+        if standing is None:
+            return True
+        if admission.is_too_large(needs, standing.total_mb):
+            reason = admission.why_too_large(needs, standing.total_mb)
+            learning_runs.cancel_open(application=run.application, by="appcore", reason=reason, now=now)
+            return False
+        standing = replace(standing, held_mb=standing.held_mb + promised)
+        why = admission.why_wait(needs, standing, application=None, since=None)
+        if why is None:
+            return True
+        learning_runs.wait(run, reason=why)
+        rooms.make(
+            engine=self._engine, runner=runner, needs_mb=needs + promised, application=None, since=None, now=now,
+            reason=f"It gave its memory to {run.application.address}, which learns.", settled=admission.SETTLED,
+        )  # fmt: skip
+        return False
 
     def _begin(self, run: LearningRun, runner: Runner) -> None:
         begun = learning_runs.begin(run, application=run.application, now=timezone.now())

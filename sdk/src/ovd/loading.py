@@ -161,7 +161,12 @@ def _import(folder: Path, manifest: Manifest, name: str) -> ModuleType:
 _loaded_folders: List[Path] = []
 
 
-def _forget_others(folder: Path) -> None:
+def forget() -> None:
+    """Afterwards it is as if no application had been loaded."""
+    _forget_others(None)
+
+
+def _forget_others(folder: Optional[Path]) -> None:
     """Make room for the modules of `folder`: applications tried one after another all have a module `app`."""
     for other in _loaded_folders:
         if str(other) in sys.path:
@@ -170,7 +175,7 @@ def _forget_others(folder: Path) -> None:
             file = getattr(module, "__file__", None)
             if file and other in Path(file).parents and ".venv" not in file:
                 del sys.modules[name]
-    _loaded_folders[:] = [folder]
+    _loaded_folders[:] = [] if folder is None else [folder]
 
 
 def _must_learn(manifest: Manifest, cls: Type[App]) -> None:

@@ -132,8 +132,13 @@ def _end_with_lease() -> None:
 
 
 def warm() -> None:
-    """Import what every process needs, so that the children of a template find it there."""
+    """Load an application of our own that does nothing: what loading imports and prepares, the children of a template
+    then find there."""
     from ovd import command, task_server  # noqa: F401
+
+    _options(["--folder", "/app", "--scratch", "/scratch", "--listen-fd", "3", "--control-fd", "4"])
+    loading.load(Path(__file__).parent / "warming")
+    loading.forget()
 
 
 def _server(loaded: Loaded, listener: socket.socket, options: argparse.Namespace, scratch: Path) -> Serving:

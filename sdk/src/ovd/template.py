@@ -1,9 +1,9 @@
 """Template: a process that has imported an environment's libraries, and nothing of any application, and forks on order;
 `python -m ovd.template`, started by the runner.
 
-It never computes, so that a fork of it is whole, and it holds no secret. On each order it forks twice: the first child
-makes the namespaces, the second is first in them and becomes the application's process, behind its walls. The
-runner, which ends whatever is orphaned, becomes its parent. docs/explanation/runner.md draws it.
+It never computes, so that a fork of it is whole, and it holds no secret. It forks twice: the first child makes the
+namespaces, the second is first in them, and the runner, which takes in orphans, becomes its parent. There it waits for
+an order, and becomes the application's process behind its walls. docs/explanation/runner.md draws it.
 """
 
 import argparse
@@ -17,15 +17,24 @@ import socket
 import sys
 import time
 import traceback
-from typing import Any, Dict, List, Mapping, NoReturn, Optional
+from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence
 
 from ovd import process, threads
 from ovd.walls import calls, enclose, namespaces, network, room
 
 LONGEST_ORDER = 1 << 17  # bytes
 MOST_DESCRIPTORS = 16
+PAUSE = 0.05  # s without an order, then a process is made ahead of the next one
 
 Order = Dict[str, Any]
+
+
+class Spare:
+    """A process that waits for its order, in namespaces of its own: making them takes longer than all the rest."""
+
+    def __init__(self, pid: int, line: socket.socket) -> None:
+        self.pid = pid
+        self.line = line
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -35,25 +44,34 @@ def main(arguments: Optional[List[str]] = None) -> int:
     orders = socket.socket(fileno=options.orders)
     os.set_inheritable(options.orders, False)
     orders.send(json.dumps({"type": "warm", **_warm(options.preload)}).encode())
+    spare: Optional[Spare] = None
     while True:
+        if spare is None and not select.select([orders], [], [], PAUSE)[0]:
+            spare = _ahead(options.walls, orders)
         message, descriptors, _, _ = socket.recv_fds(orders, LONGEST_ORDER, MOST_DESCRIPTORS)
         if not message:
             return 0
-        order = json.loads(message)
+        number = json.loads(message)["order"]
         try:
-            answer = {"type": "born", "pid": _fork(order, dict(zip(order["descriptors"], descriptors)), orders)}
+            spare = spare or _fork(options.walls, orders)
+            socket.send_fds(spare.line, [message], descriptors)
+            answer = {"type": "born", "pid": spare.pid}
         except Exception as error:
             answer = {"type": "failed", "message": str(error) or type(error).__name__}
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        orders.send(json.dumps({"order": order["order"], **answer}).encode())
+            if spare is not None:
+                spare.line.close()
+                spare = None
+        orders.send(json.dumps({"order": number, **answer}).encode())
 
 
 def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m ovd.template", description="Fork application processes.")
     parser.add_argument("--orders", required=True, type=int, help="an open sequential-packet socket to the runner")
     parser.add_argument("--preload", default=[], type=lambda text: [name for name in text.split(",") if name])
+    parser.add_argument("--walls", default=[], type=lambda text: [name for name in text.split(",") if name])
     return parser.parse_args(arguments)
 
 
@@ -71,47 +89,53 @@ def _warm(modules: List[str]) -> Dict[str, Any]:
     enclose.warm()
     gc.collect()
     gc.freeze()  # pages that nobody writes to are shared by all children
-    running = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1
     return {
         "imported": imported,
         "missing": missing,
-        "threads": running,
         "seconds": round(time.perf_counter() - began, 4),
     }
 
 
-def _fork(order: Order, descriptors: Mapping[str, int], orders: socket.socket) -> int:
-    """The number of the new process; when this returns the runner is its parent. Raises OSError."""
+def _ahead(walls: Sequence[str], orders: socket.socket) -> Optional[Spare]:
+    """One that is there before it is needed; whoever needs it is told what is wrong, not we."""
+    try:
+        spare = _fork(walls, orders)
+    except OSError:
+        return None
+    orders.send(json.dumps({"type": "spare", "pid": spare.pid}).encode())
+    return spare
+
+
+def _fork(walls: Sequence[str], orders: socket.socket) -> Spare:
+    """A new process, whose parent is the runner when this returns. Raises OSError."""
     told, tell = os.pipe()
-    waits, go = os.pipe()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     first = os.fork()
     if first == 0:
         try:
             orders.close()
+            ours.close()
             os.close(told)
-            os.close(go)
-            _speak_through(descriptors)
-            _divide(order, descriptors, tell, waits)
+            _divide(walls, theirs, tell)
         except BaseException as error:
             _give_up(error, tell)
+    theirs.close()
     os.close(tell)
-    os.close(waits)
     try:
         said = _read_all(told)
-        os.waitpid(first, 0)
-        if not said.isdigit():
-            raise OSError(said.decode(errors="replace") or "The process ended before it could begin.")
-        os.write(go, b"!")
-        return int(said)
     finally:
         os.close(told)
-        os.close(go)
+        os.waitpid(first, 0)
+    if not said.isdigit():
+        ours.close()
+        raise OSError(said.decode(errors="replace") or "The process ended before it could begin.")
+    return Spare(int(said), ours)
 
 
-def _divide(order: Order, descriptors: Mapping[str, int], tell: int, waits: int) -> NoReturn:
+def _divide(walls: Sequence[str], line: socket.socket, tell: int) -> NoReturn:
     """In the first child: make the namespaces, and the process that is first in them."""
     flags = 0
-    for wall in order["walls"]:
+    for wall in walls:
         flags |= namespaces.FLAGS.get(wall, 0)
     if flags:
         calls.unshare(flags)
@@ -120,19 +144,25 @@ def _divide(order: Order, descriptors: Mapping[str, int], tell: int, waits: int)
         os.write(tell, str(second).encode())
         os._exit(0)
     os.close(tell)
-    if not os.read(waits, 1):
-        os._exit(1)  # the template is gone, or has given us up
-    os.close(waits)
-    _become(order, descriptors)
+    os.setsid()
+    os.umask(0o077)
+    if "network" in walls:
+        network.loopback_up()
+    message, descriptors, _, _ = socket.recv_fds(line, LONGEST_ORDER, MOST_DESCRIPTORS)
+    if not message:
+        os._exit(0)  # the template is gone: nobody needs us
+    line.close()
+    order = json.loads(message)
+    _become(order, walls, dict(zip(order["descriptors"], descriptors)))
 
 
-def _become(order: Order, descriptors: Mapping[str, int]) -> NoReturn:
+def _become(order: Order, walls: Sequence[str], descriptors: Mapping[str, int]) -> NoReturn:
     """In the second child, whose parent is the runner: put up the walls, then be the application's process."""
     code = 1
     try:
-        os.setsid()
-        os.umask(0o077)
-        walls = order["walls"]
+        for name, number in (("stdout", 1), ("stderr", 2)):
+            os.dup2(descriptors[name], number)
+            os.close(descriptors[name])
         if "files" in walls:
             room.furnish(
                 app=descriptors["app"],
@@ -141,8 +171,8 @@ def _become(order: Order, descriptors: Mapping[str, int]) -> NoReturn:
                 disk_mb=order["enclosure"]["disk_mb"],
                 uid=order["enclosure"]["uid"] or 0,
             )
-        if "network" in walls:
-            _reach(order, descriptors.get("network"))
+        if "network" in descriptors:
+            _open_door(descriptors["network"], order["proxy_port"])
         for name in ("app", "model", "scratch", "network"):
             if name in descriptors:
                 os.close(descriptors[name])
@@ -170,19 +200,10 @@ def _run(order: Order, descriptors: Mapping[str, int]) -> int:
     return code or 0
 
 
-def _reach(order: Order, line: Optional[int]) -> None:
-    """The loopback of the network namespace, and on it the door to what the runner lets through, if it does."""
-    network.loopback_up()
-    if line is None:
-        return
-    with socket.socket(fileno=os.dup(line)) as ours, socket.create_server(("127.0.0.1", order["proxy_port"])) as door:
+def _open_door(line: int, port: int) -> None:
+    """Where the process finds what the runner lets through to the network: the runner listens there."""
+    with socket.socket(fileno=os.dup(line)) as ours, socket.create_server(("127.0.0.1", port)) as door:
         socket.send_fds(ours, [b"!"], [door.fileno()])
-
-
-def _speak_through(descriptors: Mapping[str, int]) -> None:
-    for name, number in (("stdout", 1), ("stderr", 2)):
-        os.dup2(descriptors[name], number)
-        os.close(descriptors[name])
 
 
 def _give_up(error: BaseException, tell: int) -> NoReturn:

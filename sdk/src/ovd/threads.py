@@ -4,6 +4,7 @@ a fork keeps none but the thread that forks; its children set what their applica
 import ctypes
 import os
 import sys
+from pathlib import Path
 from typing import Iterator
 
 # What sets the number, by library. The suffixes are those under which wheels carry OpenBLAS.
@@ -23,7 +24,7 @@ def limit(count: int) -> None:
     if count == 1:
         return
     for path in _loaded():
-        name = os.path.basename(path)
+        name = path.rpartition("/")[2]
         for part, setters in _SETTERS.items():
             if part in name:
                 _call_first(path, setters, count)
@@ -35,7 +36,7 @@ def limit(count: int) -> None:
 def _loaded() -> Iterator[str]:
     """The shared libraries of this process."""
     try:
-        with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+        with Path("/proc/self/maps").open(encoding="utf-8", errors="surrogateescape") as maps:
             paths = {line[line.index("/") :].rstrip("\n") for line in maps if "/" in line and ".so" in line}
     except OSError:
         return

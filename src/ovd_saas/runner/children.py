@@ -197,6 +197,7 @@ class Nursery:
         self._sight = watches.Watch()
         self._children: set[Child] = set()
         self._expected = 0  # orphans that are about to be handed to us, and are no strays
+        self.announced: Callable[[], set[int]] = set  # processes that templates hold ready
         self._watching: asyncio.Task[None] | None = None
 
     def bear(self, order: Order, output: Output) -> Child:
@@ -256,7 +257,7 @@ class Nursery:
         if self._expected:
             return  # look again later
         marks = [child.mark for child in self._children if child.mark is not None]
-        strays.end({child.pid for child in self._children}, marks)
+        strays.end({child.pid for child in self._children} | self.announced(), marks)
 
     def _bury(self, child: Child) -> None:
         self._children.discard(child)

@@ -1,6 +1,7 @@
 """Footprints: what processes and their children use, and which processes carry a mark of ours. Reads /proc only."""
 
 import os
+import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -66,6 +67,16 @@ def children(parent: int) -> list[int]:
         ]
     except OSError:  # a kernel without these files, or a thread that just ended
         return [int(pid) for pid in _pids() if is_child(int(pid), parent)]
+
+
+def age(pid: int) -> float:
+    """Seconds since the process began; 0 when it is gone."""
+    try:
+        raw = (PROC / str(pid) / "stat").read_bytes()
+    except OSError:
+        return 0.0
+    began = int(raw[raw.rindex(b")") + 2 :].split()[19]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - began
 
 
 def is_child(pid: int, parent: int) -> bool:

@@ -18,11 +18,14 @@ def adopt() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+YOUNG = 2.0  # seconds: a template's child that nobody has announced yet is no stray
+
+
 def end(known: Collection[int], marks: Iterable[Path]) -> None:
     """Kill adopted children, less those that carry one of these marks: who owns the mark ends them. What a killed one
     leaves behind is adopted in its turn; look again."""
     marked: set[int] = set()
-    strays = [pid for pid in footprints.children(os.getpid()) if pid not in known]
+    strays = [pid for pid in footprints.children(os.getpid()) if pid not in known and footprints.age(pid) > YOUNG]
     if strays:
         marked.update(pid for mark in marks for pid in footprints.marked(sandbox.MARK, mark))
     for pid in strays:

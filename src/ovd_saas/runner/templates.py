@@ -81,6 +81,7 @@ class Template:
         self.children: dict[int, int] = {}  # process: its user within the range
         self.in_use = 0  # wishes that wait for it
         self.child: Child | None = None
+        self.spare: int | None = None  # a process that waits for the next order
         self.has_ended = False
         self._orders = orders
         self._order = 0
@@ -94,7 +95,7 @@ class Template:
         assert self.child is not None
         return self.child.pid
 
-    async def fork(self, wish: Wish, stdout: int, stderr: int, walls: tuple[str, ...]) -> int:
+    async def fork(self, wish: Wish, stdout: int, stderr: int) -> int:
         """The number of the new process, a child of the runner from now on. Raises TemplateDied, ForkFailed."""
         async with self._one_at_a_time:
             uid = self._free_uid() if self.first_uid is not None else None
@@ -103,13 +104,14 @@ class Template:
                     os.chown(path, self.first_uid + uid, self.first_uid + uid)
             self._order += 1
             descriptors = wish.descriptors | {"stdout": stdout, "stderr": stderr}
-            order = _order(wish, self._order, walls, uid, list(descriptors))
+            order = _order(wish, self._order, uid, list(descriptors))
             said = await self._ask(order, list(descriptors.values()))
         if said.get("type") != "born":
             raise ForkFailed(str(said.get("message") or "The template gave no reason."))
         pid = said.get("pid")
         if not isinstance(pid, int) or not footprints.is_child(pid, os.getpid()):
             raise TemplateDied("The template named a process that is not ours.")
+        self.spare = None
         self.children[pid] = uid or 0
         return pid
 
@@ -163,6 +165,8 @@ class Template:
             self.close("The template hung up, or said what is not an answer.")
         elif said.get("type") == "warm" and not self.warm.done():
             self.warm.set_result(said)
+        elif said.get("type") == "spare":
+            self.spare = said.get("pid")
         elif self._answer is not None and not self._answer.done() and said.get("order") == self._order:
             self._answer.set_result(said)
 
@@ -171,7 +175,7 @@ class Template:
         return next(uid for uid in range(1, IDS) if uid not in taken)
 
 
-def _order(wish: Wish, number: int, walls: tuple[str, ...], uid: int | None, descriptors: list[str]) -> bytes:
+def _order(wish: Wish, number: int, uid: int | None, descriptors: list[str]) -> bytes:
     limits = wish.limits
     return json.dumps(
         {
@@ -180,7 +184,6 @@ def _order(wish: Wish, number: int, walls: tuple[str, ...], uid: int | None, des
             "arguments": wish.arguments,
             "variables": wish.variables,
             "folder": wish.folder,
-            "walls": walls,
             "threads": sandbox.threads(limits.cpus),
             "proxy_port": wish.proxy_port,
             "descriptors": descriptors,
@@ -211,6 +214,8 @@ class Templates:
         self._shunned: dict[Kind, float] = {}  # until time.monotonic()
         self._log: logs.Log | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._all: set[Template] = set()
+        nursery.announced = lambda: {template.spare for template in self._all if template.spare is not None}
 
     def open(self) -> None:
         """The log is there; call it once the folders are."""
@@ -251,7 +256,7 @@ class Templates:
 
     async def _fork(self, template: Template, wish: Wish, output: Output) -> Child:
         with self._nursery.expecting(), starts.pipes() as pipes:
-            pid = await template.fork(wish, pipes.out_writer, pipes.err_writer, self._walls)
+            pid = await template.fork(wish, pipes.out_writer, pipes.err_writer)
             if self._nursery.knows(pid):
                 raise TemplateDied("The template named a process that is another's.")
             mark = Path(wish.variables[sandbox.MARK]) if "processes" not in self._walls else None
@@ -283,6 +288,7 @@ class Templates:
             template.child = self._nursery.take(
                 starts.Forked(pid, *pipes.keep()), limits=limits, output=lambda _, data: self._print(data)
             )
+        self._all.add(template)
         if first_uid is not None:
             self._ranges[first_uid] = template
         self._say(f"template {pid} begins to import {', '.join(kind.preload) or 'nothing'}")
@@ -297,7 +303,17 @@ class Templates:
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
         prefix, environment = python.resolve().parent.parent, python.parent.parent
         return launching.Launch(
-            arguments=[str(python), "-m", "ovd.template", "--orders", str(orders), "--preload", ",".join(kind.preload)],
+            arguments=[
+                str(python),
+                "-m",
+                "ovd.template",
+                "--orders",
+                str(orders),
+                "--preload",
+                ",".join(kind.preload),
+                "--walls",
+                ",".join(self._walls),
+            ],
             variables=sandbox.variables(scratch="/", path=[python.parent], python_path=[self._sdk], cpus=1),
             inherited=orders,
             stdout=pipes.out_writer,
@@ -323,6 +339,7 @@ class Templates:
             del self._kept[template.kind]
         template.close(f"The template ended: {last_line or 'it printed nothing'}")
         template.has_ended = True
+        self._all.discard(template)
         self._forget(template, None)
 
     def _forget(self, template: Template, pid: int | None) -> None:

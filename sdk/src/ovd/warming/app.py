@@ -1,0 +1,9 @@
+from ovd import App, number, text
+
+
+class Warming(App):
+    """Does nothing; its loading is what counts."""
+
+    def execute(self, words: str = text(""), factor: float = number(1.0, minimum=0)) -> str:
+        """Say the words again."""
+        return words * int(factor)

@@ -85,6 +85,51 @@ def test_runners_show_processes_that_one_may_see(
     assert [row["application"] for row in found["processes"]] == ["acme/echo"]
 
 
+def test_metrics_tell_memory_templates_and_walls_of_each_machine(owner: Client, runner: Runner) -> None:
+    template = {"preload": [], "pid": 7, "memory_mb": 30.0, "children": 2, "used_at": "", "environment": ""}
+    runner.facts |= {"walls": {"files": "", "network": "Not here."}, "applications_mb": 2000, "templates": [template]}
+    runner.save()
+    said = owner.get("/metrics").content.decode()
+    figures = {"memory_held_mb": 0, "memory_total_mb": 2000, "templates": 1, "templates_mb": 30, "walls_missing": 1}
+    lines = [f'ovd_{name}{{machine="one"}} {value:.1f}' for name, value in figures.items()]
+    for line in (*lines, "ovd_waiting_for_memory 0.0"):
+        assert line in said.splitlines(), line
+
+
+def test_runners_show_walls_memory_and_how_processes_were_born(
+    client_of: Callable[..., Client], echo: Application, runner: Runner
+) -> None:
+    runner.facts |= {"walls": {"files": "", "network": "Not here. Allow it."}, "applications_mb": 2000}
+    runner.save()
+    Process.objects.create(
+        id=uuid.uuid4(), application=echo, release=echo.release, runner=runner, state="ready", memory_mb=512,
+        how="fork", ready_seconds=0.0125, started_at=timezone.now(),
+    )  # fmt: skip
+    (found,) = client_of("member").get("/api/v1/runners").json()["items"]
+    walls = {wall["name"]: (wall["stands"], wall["why_not"]) for wall in found["walls"]}
+    assert walls == {"files": (True, ""), "network": (False, "Not here. Allow it.")}
+    assert {name: found["memory"][name] for name in ("total_mb", "held_mb", "free_mb", "waiting")} == {
+        "total_mb": 2000, "held_mb": 512, "free_mb": 1488, "waiting": 0,
+    }  # fmt: skip
+    (process,) = found["processes"]
+    assert (process["how"], process["ready_seconds"], process["memory_mb"]) == ("fork", 0.0125, 512)
+
+
+def test_templates_of_foreign_environments_are_not_shown(
+    client_of: Callable[..., Client], echo: Application, runner: Runner
+) -> None:
+    assert echo.release is not None
+    template = {"preload": ["numpy", "numpy.random"], "pid": 7, "memory_mb": 30.0, "children": 2}
+    template |= {"used_at": "2026-11-22T12:00:00Z"}
+    environments = (echo.release.environment, "sha256:" + "f" * 64)
+    runner.facts |= {"templates": [template | {"environment": each} for each in environments], "templates_mb": 4096}
+    runner.save()
+    (found,) = client_of("member").get("/api/v1/runners").json()["items"]
+    (seen,) = found["templates"]
+    assert (seen["libraries"], seen["environment"], seen["applications"]) == (["numpy"], environments[0], 1)
+    assert (found["memory"]["templates_mb"], found["memory"]["templates_most_mb"]) == (60.0, 4096)
+
+
 def test_metrics_count_what_there_is(owner: Client, echo: Application, runner: Runner) -> None:
     for status in ("succeeded", "succeeded", "failed", "queued"):
         make_execution(echo, status=status)

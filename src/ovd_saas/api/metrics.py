@@ -14,9 +14,17 @@ from ovd_saas.api import problems
 from ovd_saas.api.callers import Bearer
 from ovd_saas.domain import executions, learning_runs, models, processes, releases, status
 from ovd_saas.domain.phase import PHASES
-from ovd_saas.store.queries import counts, liveness
+from ovd_saas.store.queries import counts, liveness, machines
 
 KINDS = ("promote", "rollback")  # of promotions
+
+OF_MACHINES = (
+    ("memory_total_mb", "Memory for processes of applications."),
+    ("memory_held_mb", "Memory promised to processes."),
+    ("templates", "Templates."),
+    ("templates_mb", "Memory of templates."),
+    ("walls_missing", "Walls that do not stand."),
+)
 
 _LOOPBACK = {"127.0.0.1", "::1"}
 _FORWARDED = ("X-Forwarded-For", "X-Real-IP", "Forwarded")
@@ -44,6 +52,7 @@ class Platform(Collector):
         yield _gauge("processes", "Living processes.", "state", processes.LIVING, living)
         yield _gauge("releases", "Releases.", "state", releases.RELEASE.states, counts.releases_by_state())
         yield from _learning()
+        yield from _machines()
         yield GaugeMetricFamily("ovd_runners_up", "Runners that answer.", counts.runners_up())
         yield GaugeMetricFamily("ovd_appcore_leads", "1 while an AppCore leads.", int(liveness.appcore_leads()))
 
@@ -59,6 +68,25 @@ def _learning() -> Iterator[Metric]:
     for kind in KINDS:
         promotions.add_metric([kind], found[kind])
     yield promotions
+
+
+def _machines() -> Iterator[Metric]:
+    runners = list(liveness.runners())
+    rooms = machines.rooms(runners)
+    told = {
+        runner.name: (
+            rooms[runner.pk].total_mb or 0,
+            rooms[runner.pk].held_mb,
+            len(runner.facts.get("templates") or ()),
+            sum(template["memory_mb"] for template in runner.facts.get("templates") or ()),
+            sum(1 for why_not in (runner.facts.get("walls") or {}).values() if why_not),
+        )
+        for runner in runners
+    }
+    for place, (name, text) in enumerate(OF_MACHINES):
+        yield _gauge(name, text, "machine", told, {machine: figures[place] for machine, figures in told.items()})
+    waiting = counts.waiting_for_memory()
+    yield GaugeMetricFamily("ovd_waiting_for_memory", "Applications that wait for memory.", waiting)
 
 
 @require_safe
@@ -78,7 +106,7 @@ def _is_local(request: HttpRequest) -> bool:
 
 
 def _gauge(name: str, text: str, label: str, labels: Iterable[str],
-           values: Mapping[str, int]) -> GaugeMetricFamily:  # fmt: skip
+           values: Mapping[str, float]) -> GaugeMetricFamily:  # fmt: skip
     gauge = GaugeMetricFamily(f"ovd_{name}", text, labels=[label])
     for one in labels:
         gauge.add_metric([one], values.get(one, 0))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
@@ -14,7 +15,8 @@ from pydantic import ConfigDict, Field
 from ovd_saas.api.callers import Request
 from ovd_saas.api.shapes import Answer
 from ovd_saas.appcore.access import Caller
-from ovd_saas.store.queries import liveness
+from ovd_saas.domain import walls
+from ovd_saas.store.queries import liveness, machines
 from ovd_saas.store.records import Process, Runner
 
 router = Router(tags=["platform"])
@@ -50,15 +52,55 @@ class HealthShape(Answer):
     runner: PartShape
 
 
+class WallShape(Answer):
+    """A wall around applications."""
+
+    name: str
+    title: str
+    does: str = Field(description="The end of a sentence that begins with: The application …")
+    stands: bool
+    why_not: str = Field(description="Why it does not stand here, and what would change that; empty if it stands.")
+
+
+class TemplateShape(Answer):
+    """A process that has imported libraries, and forks the processes of applications."""
+
+    libraries: list[str]
+    preload: list[str] = Field(description="The modules that it imported.")
+    environment: str
+    pid: int
+    memory_mb: float = Field(description="Pages that it shares with its children are counted in part.")
+    children: int = Field(description="Living processes that it forked.")
+    used_at: datetime
+    applications: int = Field(description="Of those that you may see: how many run in its environment.")
+
+
+class MemoryShape(Answer):
+    """The machine's memory for applications, in MB."""
+
+    total_mb: int | None = Field(description="Null: the machine does not say.")
+    held_mb: int = Field(description="What living processes were promised.")
+    free_mb: int | None
+    waiting: int = Field(description="Applications that wait until there is enough.")
+    templates_mb: float = Field(description="What all templates take.")
+    templates_most_mb: int = Field(description="What they may take; beyond it those unused for longest go.")
+
+
 class ProcessShape(Answer):
     id: str
+    kind: Literal["serve", "learn", "evaluate"]
     application: str
     release: int
     state: Literal["starting", "ready", "draining", "ended"]
     concurrency: int
     pid: int | None
+    memory_mb: int = Field(description="What it was promised of the machine's.")
+    how: Literal["fork", "template", "spawn", ""] = Field(
+        description="How it was born: forked by a template; by one that was built first; from nothing; not known."
+    )
     started_at: datetime
     ready_at: datetime | None
+    ready_seconds: float | None = Field(description="From the order to being ready, as the runner measured.")
 
 
 class RunnerShape(Answer):
@@ -73,6 +115,9 @@ class RunnerShape(Answer):
     memory_mb: float | None
     platform: str | None
     python: str | None
+    walls: list[WallShape]
+    memory: MemoryShape
+    templates: list[TemplateShape] = Field(description="Those whose environment an application that you may see uses.")
     processes: list[ProcessShape] = Field(description="Living processes of applications that you may see.")
 
 
@@ -92,7 +137,8 @@ def health(request: HttpRequest) -> Status[dict[str, Any]]:
 @router.get("/runners", response=RunnerPage, summary="Machines and processes")
 def list_runners(request: Request) -> dict[str, Any]:
     runners = list(liveness.runners())
-    items = [_describe(runner, request.auth) for runner in runners]
+    rooms = machines.rooms(runners)
+    items = [_describe(runner, rooms[runner.pk], request.auth) for runner in runners]
     return {"items": items, "next": None}
 
 
@@ -134,7 +180,8 @@ def _age(runner: Runner, now: datetime) -> float:
     return max((now - runner.seen_at).total_seconds(), 0.0) if runner.seen_at else float("inf")
 
 
-def _describe(runner: Runner, caller: Caller) -> dict[str, Any]:
+def _describe(runner: Runner, room: machines.Room, caller: Caller) -> dict[str, Any]:
+    templates = machines.templates(runner, caller)
     return {
         "name": runner.name,
         "is_up": runner.is_up,
@@ -143,6 +190,16 @@ def _describe(runner: Runner, caller: Caller) -> dict[str, Any]:
         "memory_mb": runner.facts.get("memory_mb"),
         "platform": runner.facts.get("platform"),
         "python": runner.facts.get("python"),
+        "walls": [asdict(wall) | {"stands": wall.stands} for wall in walls.of(runner.facts.get("walls") or {})],
+        "memory": {
+            "total_mb": room.total_mb,
+            "held_mb": room.held_mb,
+            "free_mb": room.free_mb,
+            "waiting": room.waiting,
+            "templates_mb": round(templates.held_mb, 1),
+            "templates_most_mb": templates.budget_mb,
+        },
+        "templates": [asdict(template) for template in templates.seen],
         "processes": [_process(row) for row in liveness.processes_on([runner], caller)],
     }
 
@@ -150,11 +207,15 @@ def _describe(runner: Runner, caller: Caller) -> dict[str, Any]:
 def _process(process: Process) -> dict[str, Any]:
     return {
         "id": str(process.pk),
+        "kind": process.kind,
         "application": process.application.address,
         "release": process.release.number,
         "state": process.state,
         "concurrency": process.concurrency,
         "pid": process.pid,
+        "memory_mb": process.memory_mb,
+        "how": process.how,
         "started_at": process.started_at,
         "ready_at": process.ready_at,
+        "ready_seconds": process.ready_seconds,
     }

@@ -62,6 +62,11 @@ def releases_by_state() -> Counter[str]:
     return Counter(dict(Release.objects.order_by().values_list("state").annotate(Count("id"))))
 
 
+def waiting_for_memory() -> int:
+    """Applications that wait until a machine has memory for them."""
+    return Application.objects.filter(waits_since__isnull=False).count()
+
+
 def runners_up() -> int:
     return Runner.objects.filter(is_up=True).count()
 

@@ -4,6 +4,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,38 @@ def test_a_file_that_never_ends_is_not_kept(peer: Peer) -> None:
 def test_one_who_tells_without_end_while_it_owes_a_file_is_hung_up_on(
     peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ovd_saas.appcore.task_line.MOST_WAITING", 100)
+    monkeypatch.setattr("ovd_saas.appcore.task_line.MOST_WAITING", 50_000)
     with pytest.raises(LineLost, match="more than anybody can hear"):
         peer(*[event("started", "{}", str(seq)) for seq in range(1, 200)]).fetch("model", most=10)
+
+
+def test_files_that_nobody_asked_for_are_not_kept(peer: Peer) -> None:
+    piece = frame('{"type":"file","id":"t","file":"model","last":false}', b"x" * (1 << 20))
+    line = peer(*[piece] * 64, event("started", "{}"))
+    assert told(line) == [("started", {})]
+    assert not line._pieces
+
+
+def test_a_flood_of_events_takes_a_small_share_of_the_time(peer: Peer) -> None:
+    flood = b"".join(event("progress", '{"fraction": 0.5}', str(seq)) for seq in range(1, 60_000))
+    line = peer(flood + event("done", '{"metrics": {}, "file": "model"}', "60000"))
+    began, busy = time.monotonic(), time.thread_time()
+    while not any(event.is_last for event in line.events(5.0)):
+        pass
+    assert time.thread_time() - busy < 0.7 * (time.monotonic() - began)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        '{"type":"refused","id":"t","reason":' + json.dumps("r" * 1_000_000) + "}",
+        '{"type":"refused","id":"t","reason":{"a":[]}}',
+        '{"type":"event","id":"t","seq":1,"kind":' + json.dumps("k" * 1_000_000) + "}",
+        '{"type":"event","id":"t","seq":1,"kind":"log","body":{"text":"\\ud800"}}',
+    ],
+)
+def test_what_is_wrong_is_told_in_bearable_words(peer: Peer, header: str) -> None:
+    with pytest.raises(LineLost) as lost:
+        told(peer(frame(header)))
+    assert len(str(lost.value)) < 1_000
+    str(lost.value).encode()

@@ -40,7 +40,7 @@ class Channel(asyncio.Protocol):
         self._spent = 0.0  # seconds of this spell
         self._floods = 0  # spells in a row that were used up
         self._paused_for: set[object] = set()
-        self._decoder = protocol.Decoder()
+        self._decoder = protocol.Decoder(orjson.loads)  # takes no number beyond all bounds, no half of a character
         self._transport: asyncio.Transport | None = None
         self._may_write = asyncio.Event()
         self._may_write.set()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ovd_saas.appcore.dispatch_run import printable
+from ovd_saas.appcore.dispatch_told import printable
 
 LAST = ("done", "failed", "yielded")
 MOST_METRICS = 1_000  # that `learn` or `evaluate` returns

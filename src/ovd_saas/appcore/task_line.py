@@ -15,6 +15,7 @@ import orjson
 from ovd import protocol
 from ovd.protocol import CHUNK, ProtocolError
 from ovd_saas.appcore import task_events
+from ovd_saas.appcore.dispatch_told import printable
 from ovd_saas.appcore.task_events import Event
 from ovd_saas.files import Stored
 from ovd_saas.files.store import Writer
@@ -22,7 +23,11 @@ from ovd_saas.files.store import Writer
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 60.0  # of a process that owes us bytes, or takes none
 LONGEST_FETCH_SECONDS = 900.0  # of one file
-MOST_WAITING = 250_000  # events that were told and that nobody has looked at yet
+MOST_WAITING = 32 << 20  # bytes that were told and that nobody has looked at yet
+SPELL_SECONDS = 0.25
+SHARE_SECONDS = 0.05  # of each spell, for reading what it tells: AppCore is everybody's
+EVENT_BYTES = 512  # what an event holds beside its text
+LONGEST_COMPLAINT = 500  # characters
 
 
 class LineLost(Exception):
@@ -36,9 +41,12 @@ class TaskLine:
         self.task = task
         self._beat = beat
         self._beat_at = time.monotonic()
-        self._decoder = protocol.Decoder()
+        self._decoder = protocol.Decoder(orjson.loads)
         self._events: deque[Event] = deque()
         self._pieces: deque[tuple[str, bytes, bool]] = deque()
+        self._waiting = 0  # bytes of the events
+        self._fetching: str | None = None  # the file that was asked for; of others, nothing is kept
+        self._spell_ends, self._spent = 0.0, 0.0
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._waker.setblocking(False)
@@ -82,7 +90,10 @@ class TaskLine:
             if self._woken in readable:
                 self._woken.recv(4096)
             if self._sock in readable:
+                began = time.monotonic()
                 self._read()
+                self._spend(began, time.monotonic())
+        self._waiting = 0
         while self._events:
             yield self._events.popleft()
 
@@ -96,7 +107,15 @@ class TaskLine:
     def pieces(self, file: str, *, most: int) -> Iterator[bytes]:
         """The bytes of a file of the process, at most so many. Raises LineLost."""
         self._pieces.clear()
-        self._send({"type": "fetch", "file": file})
+        self._fetching = file
+        try:
+            self._send({"type": "fetch", "file": file})
+            yield from self._arriving(file, most)
+        finally:
+            self._fetching = None
+            self._pieces.clear()
+
+    def _arriving(self, file: str, most: int) -> Iterator[bytes]:
         until, size = time.monotonic() + LONGEST_FETCH_SECONDS, 0
         while True:
             while not self._pieces:
@@ -106,7 +125,7 @@ class TaskLine:
                     raise LineLost(f"The process took more than {LONGEST_FETCH_SECONDS:g} s to send a file.")
             name, piece, is_last = self._pieces.popleft()
             if name != file:
-                raise LineLost(f"The process sent the file {name!r} instead of {file!r}.")
+                raise LineLost(f"The process sent the file {name[:100]!r} instead of {file[:100]!r}.")
             size += len(piece)
             if size > most:
                 raise LineLost(f"The process sent a file of more than {most / (1 << 20):.3g} MiB.")
@@ -134,21 +153,34 @@ class TaskLine:
             for header, body in self._decoder.feed(data):
                 self._take(header, body)
         except (ProtocolError, KeyError, TypeError, ValueError) as error:
-            raise LineLost(f"The process sent what is not a frame of ours: {error}.") from None
+            why = printable(str(error)[:LONGEST_COMPLAINT])
+            raise LineLost(f"The process sent what is not a frame of ours: {why}.") from None
 
     def _take(self, header: dict[str, Any], body: bytes) -> None:
         if header.get("id") != self.task:
             return
         if header["type"] == "event":
-            self._events.append(task_events.read(header))
-            if len(self._events) > MOST_WAITING:
+            told = task_events.read(header)
+            self._events.append(told)
+            self._waiting += EVENT_BYTES + len(str(told.body.get("text", "")))
+            if self._waiting > MOST_WAITING:
                 raise ValueError("it tells more than anybody can hear")
         elif header["type"] == "file":
+            if self._fetching is None:
+                return
             if header.get("gone"):
-                raise ValueError(f"it has no file {header['file']!r}")
+                raise ValueError(f"it has no file {str(header['file'])[:100]!r}")
             self._pieces.append((str(header["file"]), body, bool(header["last"])))
         elif header["type"] == "refused":
-            raise ValueError(header.get("reason", "it refused the task"))
+            raise ValueError(str(header.get("reason") or "it refused the task"))
+
+    def _spend(self, began: float, now: float) -> None:
+        """A flood is read slowly, which slows its source. `wake` does not have to wait for that."""
+        if began >= self._spell_ends:
+            self._spell_ends, self._spent = began + SPELL_SECONDS, 0.0
+        self._spent += now - began
+        if self._spent > SHARE_SECONDS:
+            select.select([self._woken], [], [], max(self._spell_ends - now, 0.0))
 
     def _keep_beating(self) -> None:
         if time.monotonic() - self._beat_at > 1.0:

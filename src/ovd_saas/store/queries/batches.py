@@ -63,11 +63,12 @@ def unknown_sources() -> list[Application]:
 
 def to_pull(now: datetime) -> list[Application]:
     """Enabled applications with sources that somebody asked to be pulled, or whose moment has come."""
-    due = Application.objects.filter(pull_at__lte=now).values("pk")
-    asked = Application.objects.filter(pull_asked_at__isnull=False).values("pk")
-    rows = Application.objects.filter(
-        pk__in=due.union(asked), status="enabled", release__manifest__learn__sources__0__isnull=False
-    )
+    due = Application.objects.filter(pull_at__lte=now).values_list("pk", flat=True)
+    asked = Application.objects.filter(pull_asked_at__isnull=False).values_list("pk", flat=True)
+    ids = list(due.union(asked))
+    if not ids:
+        return []
+    rows = Application.objects.filter(pk__in=ids, status="enabled", release__manifest__learn__sources__0__isnull=False)
     return list(rows.select_related("organisation", "release__created_by").order_by("pk"))
 
 

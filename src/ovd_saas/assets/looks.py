@@ -129,6 +129,18 @@ RUNNERS = {
     True: Look("go", "server-2", "up"),
     False: Look("bad", "plug-connected-x", "down"),
 }
+NETWORK = Look("hold", "world", "network")
+BIRTHS = {  # how a process began: a word, and what it means
+    "fork": ("forked", "A template that had imported its libraries was there: it was forked."),
+    "template": (
+        "forked, first one",
+        "Its template had to be built first: the libraries were imported while it waited.",
+    ),
+    "spawn": (
+        "from nothing",
+        "It imported its libraries itself, as its manifest asks or because there is no template.",
+    ),
+}
 REGIONS = {
     "status": STATUS,
     "service": SERVICE,

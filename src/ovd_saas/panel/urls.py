@@ -12,6 +12,7 @@ from ovd_saas.panel.pages import (
     learning,
     machines,
     models,
+    network,
     releases,
     tokens,
 )
@@ -27,6 +28,7 @@ urlpatterns = [
     path("applications/", applications.index),
     path(APPLICATION, applications.show, name="application"),
     path(f"{APPLICATION}actions/", applications.act, name="act"),
+    path(f"{APPLICATION}network/", network.change, name="network"),
     path(f"{APPLICATION}releases/<int:number>/", releases.show, name="release"),
     path(f"{APPLICATION}releases/<int:number>/use/", releases.use, name="use_release"),
     path(f"{APPLICATION}batches/<int:number>/", data.show, name="batch"),

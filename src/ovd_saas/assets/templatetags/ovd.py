@@ -152,9 +152,28 @@ def process_memory(process: Any) -> str:
 
 
 @register.simple_tag
+def born(process: Any) -> SafeString | str:
+    """How a process began, in words; their title says what that means for its waking."""
+    if process.how not in looks.BIRTHS:
+        return "–"
+    word, meaning = looks.BIRTHS[process.how]
+    return format_html('<abbr title="{}">{}</abbr>', meaning, word)
+
+
+@register.simple_tag
+def ready_after(process: Any) -> str:
+    """As its runner measured; of older ones, as AppCore heard it."""
+    if process.ready_seconds is not None:
+        return seconds(process.ready_seconds)
+    return between(process.started_at, process.ready_at)
+
+
+@register.simple_tag
 def region_tone(region: str, state: str) -> str:
     if region == "model":
         return f"tone-{looks.MODELS['active'].tone}"
+    if region == "network":
+        return f"tone-{looks.NETWORK.tone}"
     return f"tone-{looks.of(looks.REGIONS.get(region, {}), state).tone}"
 
 
@@ -167,6 +186,11 @@ def region_move(transition: Any) -> SafeString:
         )
     if transition.region == "model":
         return _versions_move(transition)
+    if transition.region == "network":
+        return format_html(
+            '<strong>Network</strong> {} <span class="text-secondary">allowed, after {}</span>',
+            transition.target, transition.source,
+        )  # fmt: skip
     target = region_state(transition.region, transition.target)
     if not transition.source:
         return target

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ovd_saas.appcore import access
 from ovd_saas.appcore import applications as verbs
+from ovd_saas.appcore import network as reaching
 from ovd_saas.appcore.refusals import Refusal
 from ovd_saas.assets import answers, found, looks
 from ovd_saas.assets.fragments import show as shown
@@ -19,7 +20,7 @@ from ovd_saas.assets.words import markdown
 from ovd_saas.domain import applications as rules
 from ovd_saas.domain import diagram
 from ovd_saas.panel import learning_words, stories
-from ovd_saas.panel.pages import data, learning
+from ovd_saas.panel.pages import data, learning, network
 from ovd_saas.panel.pages import models as versions
 from ovd_saas.store.queries import (
     applications,
@@ -141,6 +142,7 @@ def _overview(request: HttpRequest, row: Application) -> dict[str, Any]:
             (region.capitalize(), diagram.diagram({region: getattr(row, region)}, machines=(region,)))
             for region in ("service", "learning", "status", "health")
         ],
+        "refused_hosts": [] if row.network_allowed else reaching.wished(row.release),
         "executions": executions.recent(row, limit=6),
         "transitions": timeline.of(row, limit=6),
         **(_learned(row) if stories.learns(row) else {}),
@@ -191,6 +193,7 @@ def _about(request: HttpRequest, row: Application) -> dict[str, Any]:
         "manifest": manifest,
         "description": markdown(release.description) if release else "",
         "limits": stories.limits(manifest),
+        **network.card(row),
     }
 
 

@@ -50,6 +50,10 @@ class Templates:
     held_mb: float  # by all
     budget_mb: int
 
+    @property
+    def free_mb(self) -> float:
+        return max(self.budget_mb - self.held_mb, 0.0)
+
 
 def rooms(runners: Iterable[Runner]) -> dict[int, Room]:
     """By the key of the runner."""

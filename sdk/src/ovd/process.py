@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Protocol
+from typing import Any, Dict, List, NamedTuple, Optional, Protocol
 
 from ovd import loading
 from ovd.loading import ImportFailed, Loaded
@@ -91,9 +91,25 @@ class Control:
             print(f"The runner sent a frame of unknown type {header['type']!r}.", file=sys.stderr, flush=True)
 
 
+class Options(NamedTuple):
+    """What a process is told when it begins."""
+
+    folder: str  # the application's
+    listen_fd: int  # an open, listening unix socket
+    control_fd: int  # an open socket to the runner
+    scratch: str = ""  # folder for files of executions; empty: a temporary one
+    model: Optional[str] = None  # folder of the live model version
+    concurrency: int = 0  # executions at once; 0: as the manifest says
+    task: bool = False  # do one task, learning or evaluating, instead of executing
+
+
 def main(arguments: Optional[List[str]] = None) -> int:
+    """`serve`, with options from the command line."""
+    return serve(Options(**vars(_options(arguments))))
+
+
+def serve(options: Options) -> int:
     """Load, set up, serve. Returns the exit code: 0 after a stop, 1 when the application cannot be loaded."""
-    options = _options(arguments)
     _end_with_lease()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at a terminal is for the platform, which then stops us
     control = Control(socket.socket(fileno=options.control_fd))
@@ -107,12 +123,13 @@ def main(arguments: Optional[List[str]] = None) -> int:
     seconds: Dict[str, float] = {}
     folder = Path(options.folder).resolve()
     loaded = _load(folder, control, seconds)
-    if loaded is None or not _set_up(loaded, options.model, control, seconds):
+    model = Path(options.model).resolve() if options.model else None
+    if loaded is None or not _set_up(loaded, model, control, seconds):
         flush()
         return 1
     gc.collect()
     gc.freeze()  # what the imports made stays; collecting it again and again only makes answers late
-    server = _server(loaded, listener, options, scratch)
+    server = _server(loaded, listener, options, model, scratch)
     control.tell(type="ready", seconds=seconds)
     control.serve(server)
     server.serve()
@@ -136,28 +153,27 @@ def warm() -> None:
     then find there."""
     from ovd import command, task_server  # noqa: F401
 
-    _options(["--folder", "/app", "--scratch", "/scratch", "--listen-fd", "3", "--control-fd", "4"])
     loading.load(Path(__file__).parent / "warming")
     loading.forget()
 
 
-def _server(loaded: Loaded, listener: socket.socket, options: argparse.Namespace, scratch: Path) -> Serving:
+def _server(loaded: Loaded, listener: socket.socket, options: Options, model: Optional[Path], scratch: Path) -> Serving:
     if options.task:
         from ovd.task_server import TaskServer  # what only learning needs would make every wake slower
 
-        return TaskServer(loaded, listener, model=options.model, scratch=scratch)
+        return TaskServer(loaded, listener, model=model, scratch=scratch)
     concurrency = options.concurrency or loaded.manifest.execute.concurrency
-    return Server(loaded, listener, model=options.model, concurrency=concurrency, scratch=scratch)
+    return Server(loaded, listener, model=model, concurrency=concurrency, scratch=scratch)
 
 
 def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m ovd.process", description="Serve one application.")
-    parser.add_argument("--folder", required=True, type=Path, help="the application's folder")
+    parser.add_argument("--folder", required=True, help="the application's folder")
     parser.add_argument("--listen-fd", required=True, type=int, help="an open, listening unix socket")
     parser.add_argument("--control-fd", required=True, type=int, help="an open socket to the runner")
-    parser.add_argument("--model", type=lambda text: Path(text).resolve(), help="folder of the live model version")
-    parser.add_argument("--concurrency", type=int, help="executions at once (default: as the manifest says)")
-    parser.add_argument("--scratch", type=Path, help="folder for files of executions")
+    parser.add_argument("--model", help="folder of the live model version")
+    parser.add_argument("--concurrency", default=0, type=int, help="executions at once (default: as the manifest says)")
+    parser.add_argument("--scratch", default="", help="folder for files of executions")
     parser.add_argument("--task", action="store_true", help="do one task, learning or evaluating, instead of executing")
     return parser.parse_args(arguments)
 

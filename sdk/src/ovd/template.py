@@ -192,12 +192,12 @@ def _become(order: Order, walls: Sequence[str], descriptors: Mapping[str, int]) 
 
 
 def _run(order: Order, descriptors: Mapping[str, int]) -> int:
-    arguments = list(order["arguments"])
-    if order["module"] == "ovd.process":
-        arguments += ["--listen-fd", str(descriptors["listen"]), "--control-fd", str(descriptors["control"])]
-    main = importlib.import_module(order["module"]).main
-    code: Optional[int] = main(arguments)
-    return code or 0
+    if order["check"]:
+        from ovd import testing
+
+        return testing.main([order["options"]["folder"], "--json"])
+    options = process.Options(**order["options"], listen_fd=descriptors["listen"], control_fd=descriptors["control"])
+    return process.serve(options)
 
 
 def _open_door(line: int, port: int) -> None:

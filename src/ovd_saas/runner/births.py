@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ovd.walls import calls
 from ovd_saas.runner import folders, logs, proxy, sandbox
@@ -75,23 +76,23 @@ class Births:
 
     async def bear(self, wanted: Wanted, listener: socket.socket, control: socket.socket, log: logs.Log) -> Born:
         """A process that serves, or does one task. Raises NotBorn."""
-        view = self._view(wanted)
-        arguments = ["--folder", view.app, "--scratch", view.scratch, "--concurrency", str(wanted.concurrency)]
-        arguments += ["--model", view.model] if view.model is not None else []
-        arguments += ["--task"] if wanted.task else []
         with contextlib.ExitStack() as lines:
             more = {"listen": listener.fileno(), "control": control.fileno()}
             outer = None
             if wanted.hosts and "network" in self._walls:
                 outer, inner = (lines.enter_context(line) for line in socket.socketpair())
                 more["network"] = inner.fileno()
-            child, how = await self._fork("ovd.process", arguments, wanted, more, lambda _, data: log.append(data))
-            opened = None if outer is None else proxy.serve(await _door(outer), wanted.hosts, log.say)
+            child, how = await self._fork(wanted, more, lambda _, data: log.append(data))
+            try:
+                opened = None if outer is None else proxy.serve(await _door(outer), wanted.hosts, log.say)
+            except BaseException:
+                child.kill("stop")
+                raise
         return Born(child, how, opened)
 
     async def check(self, wanted: Wanted, output: Output) -> Child:
         """A process that imports the application in a folder, and runs its samples. Raises NotBorn."""
-        child, _ = await self._fork("ovd.testing", [self._view(wanted).app, "--json"], wanted, {}, output)
+        child, _ = await self._fork(wanted, {}, output, check=True)
         return child
 
     def clear(self, name: str) -> None:
@@ -105,9 +106,11 @@ class Births:
         return View(str(wanted.source), None if model is None else str(model), str(self._scratch / wanted.process))
 
     async def _fork(
-        self, module: str, arguments: list[str], wanted: Wanted, more: dict[str, int], output: Output
+        self, wanted: Wanted, more: dict[str, int], output: Output, *, check: bool = False
     ) -> tuple[Child, str]:
         view = self._view(wanted)
+        options: dict[str, Any] = {"folder": view.app, "scratch": view.scratch, "model": view.model}
+        options |= {"concurrency": wanted.concurrency, "task": wanted.task}
         is_on_disk = wanted.task or not self._has_rooms  # what one learns from may be larger than memory
         scratch = self._scratch / wanted.process if is_on_disk else None
         try:
@@ -119,8 +122,8 @@ class Births:
                     python=wanted.python,
                     preload=wanted.preload,
                     fork=wanted.fork,
-                    module=module,
-                    arguments=arguments,
+                    check=check,
+                    options=options,
                     variables=self._variables(view, wanted, has_network="network" in more),
                     folder=view.scratch,
                     limits=wanted.limits,

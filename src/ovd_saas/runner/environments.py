@@ -140,8 +140,8 @@ class Environments:
     async def _compile(self, interpreter: str, building: Path) -> None:
         """Byte code of the packages, once. By the interpreter of the machine: that of the environment would run what
         they bring for its start."""
-        packages = [str(folder) for folder in building.glob("lib/python*/site-packages")]
-        await self._run([interpreter, "-I", "-m", "compileall", "-q", "-j", "0", *packages], lambda _, __: None)
+        compile_all = [interpreter, "-I", "-m", "compileall", "-q", "-j", "0", *_packages(building)]
+        await self._run(compile_all, lambda _, __: None)
 
     async def _must(self, arguments: list[str], say: OnText) -> None:
         last: list[str] = []
@@ -174,6 +174,10 @@ def passed(variables: Mapping[str, str]) -> dict[str, str]:
     found["PATH"] = os.pathsep.join([str(Path(sys.base_exec_prefix, "bin")), found.get("PATH", os.defpath)])
     found.setdefault("UV_PYTHON_PREFERENCE", "system")
     return found
+
+
+def _packages(environment: Path) -> list[str]:
+    return [str(folder) for folder in environment.glob("lib/python*/site-packages")]
 
 
 def _checked(lock: bytes) -> str:

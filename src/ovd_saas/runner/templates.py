@@ -53,8 +53,8 @@ class Wish:
     python: Path  # of the environment
     preload: tuple[str, ...]
     fork: bool  # from a template that is kept; False: from one that imports nothing ahead and is used once
-    module: str  # whose `main` it calls
-    arguments: list[str]
+    check: bool  # it tries the application and ends, instead of serving
+    options: dict[str, Any]  # `ovd.process.Options` without the descriptors
     variables: dict[str, str]
     folder: str  # where it begins, as it sees it
     limits: sandbox.Limits
@@ -180,8 +180,8 @@ def _order(wish: Wish, number: int, uid: int | None, descriptors: list[str]) -> 
     return json.dumps(
         {
             "order": number,
-            "module": wish.module,
-            "arguments": wish.arguments,
+            "check": wish.check,
+            "options": wish.options,
             "variables": wish.variables,
             "folder": wish.folder,
             "threads": sandbox.threads(limits.cpus),

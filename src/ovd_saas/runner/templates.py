@@ -26,6 +26,7 @@ LONGEST_ANSWER = 1 << 16  # bytes
 ANSWER_SECONDS = 60.0  # for a fork; a machine in trouble may need long
 BUDGET_SECONDS = 5.0  # between two looks at what templates hold
 SHUN_SECONDS = 300.0  # a template that died while it imported is not tried again for so long
+LEAST_MB = 2048  # that one template may hold, however small the budget: beyond the budget it is used once
 TASKS = 1024  # processes and threads of a template, without those it gave away
 
 
@@ -284,7 +285,7 @@ class Templates:
                 ours.close()
                 raise TemplateDied(f"It cannot be started: {error}.") from error
             template = Template(kind, first_uid, ours)
-            limits = sandbox.Limits(memory_mb=self._configuration.templates_mb, tasks=TASKS)
+            limits = sandbox.Limits(memory_mb=max(LEAST_MB, self._configuration.templates_mb), tasks=TASKS)
             template.child = self._nursery.take(
                 starts.Forked(pid, *pipes.keep()), limits=limits, output=lambda _, data: self._print(data)
             )

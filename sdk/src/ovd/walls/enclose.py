@@ -53,12 +53,12 @@ def enclose(enclosure: Enclosure) -> None:
     """Put up the walls. Raises WallFailed; the process must then end, as it stands half open."""
     standing = set(enclosure.standing)
     limits.go_first()
-    if "limits" in standing:
-        with wall("limits"):
-            limits.bind(memory_mb=enclosure.memory_mb, disk_mb=enclosure.disk_mb, tasks=enclosure.tasks)
     if "user" in standing:
         with wall("user"):
             _become(enclosure.uid)
+    if "limits" in standing:
+        with wall("limits"):  # after the user: its namespace would count all of its parent against our number
+            limits.bind(memory_mb=enclosure.memory_mb, disk_mb=enclosure.disk_mb, tasks=enclosure.tasks)
     if "privileges" in standing:
         with wall("privileges"):
             calls.drop_capabilities()

@@ -3,7 +3,7 @@
 import os
 from typing import Collection, Optional
 
-from ovd.walls import calls
+from ovd.walls import calls, proc
 from ovd.walls.failure import wall
 
 IDS = 1024  # uids of one template's range: 0 is the template's, the others are for its processes
@@ -60,18 +60,19 @@ def become_root(*, has_range: bool) -> None:
 
 def own_user() -> None:
     """A process of an ordinary user's template gets a user namespace of its own in it: the kernel counts its tasks
-    apart from others', and it is not uid 0. Needs a /proc that shows itself; without one it stays as it is."""
-    if not os.path.exists("/proc/self/uid_map"):
+    apart from others', and it is not uid 0. Without any /proc it stays as it is."""
+    own = proc.own_folder()
+    if own is None:
         return
     uid, gid = os.geteuid(), os.getegid()
     calls.unshare(calls.NEWUSER)
-    _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", f"1 {uid} 1")
-    _write("/proc/self/gid_map", f"1 {gid} 1")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"1 {uid} 1"), ("gid_map", f"1 {gid} 1")):
+        _write(name, text, own)
+    os.close(own)
 
 
-def _write(path: str, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+def _write(path: str, text: str, folder: Optional[int] = None) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC, dir_fd=folder)
     try:
         os.write(descriptor, text.encode())
     finally:

@@ -1,12 +1,15 @@
 """Proc: which /proc there is in a room. Programs look there for processors, memory and themselves."""
 
 import os
+from typing import Optional
 
 from ovd.walls import calls
 
 _FLAGS = calls.NOSUID | calls.NODEV | calls.NOEXEC
 BESIDE = "run/proc"  # an empty folder of the room, where a smaller /proc is put together
 FACTS = ("cpuinfo", "meminfo", "stat", "loadavg", "uptime", "version", "filesystems", "vmstat")
+
+_former: Optional[int] = None  # our own folder in the /proc that a smaller one hides
 
 
 def show(target: str, *, is_own: bool) -> None:
@@ -38,12 +41,22 @@ def renew() -> None:
     _facts_only()
 
 
+def own_folder() -> Optional[int]:
+    """A descriptor of /proc/self, in a /proc that may be out of sight by now; None where there is none."""
+    try:
+        return os.open("/proc/self", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return _former
+
+
 def is_smaller() -> bool:
     """Whether `renew` could do with facts only."""
     return not os.path.exists("/proc/self")
 
 
 def _facts_only() -> None:
+    global _former
+    _former = own_folder()
     beside = f"/{BESIDE}"
     calls.mount("proc", beside, "tmpfs", _FLAGS, "size=64k,nr_inodes=32,mode=755")
     for name in FACTS:

@@ -22,6 +22,7 @@ LOOK_BACK = timedelta(days=7 * PERIODS + 1)
 AHEAD_DAYS = 8
 _DAY = timedelta(days=1)
 _WEEKDAYS = range(5)
+DAYS = "days"
 
 Minutes = int  # after midnight, by the clock on the wall
 Beginnings = dict[date, list[Minutes]]
@@ -42,10 +43,9 @@ def expected(uses: Sequence[datetime], zone: tzinfo, *, now: datetime) -> Expect
     if not uses:
         return None
     began = _beginnings(uses, zone)
-    known_since = uses[0].astimezone(zone).date()
     today = now.astimezone(zone).date()
     for day in (today + more * _DAY for more in range(AHEAD_DAYS)):
-        found = [one for one in _on(day, began, known_since, zone) if one.at > now]
+        found = [one for one in _on(day, began, zone) if one.at > now]
         if found:
             return min(found, key=lambda one: one.at)
     return None
@@ -63,12 +63,12 @@ def _beginnings(uses: Sequence[datetime], zone: tzinfo) -> Beginnings:
     return found
 
 
-def _on(day: date, began: Beginnings, known_since: date, zone: tzinfo) -> Iterator[Expected]:
+def _on(day: date, began: Beginnings, zone: tzinfo) -> Iterator[Expected]:
     """What is expected on this day, the best reason first."""
     for days, called in _calendars(day):
         for minutes, times in _regular(days, began):
-            if called == "days" and known_since <= day - 7 * _DAY and not _near(minutes, began.get(day - 7 * _DAY)):
-                continue  # a week ago it was not so: this day of the week is another one
+            if called == DAYS and not _near(minutes, began.get(day - 7 * _DAY)):
+                continue  # a week ago it was not so: at weekends it may rest
             yield Expected(
                 at=moment_of(day, max(min(minutes) - LEAD, 0), zone),
                 until=moment_of(day, max(minutes) + TOLERANCE, zone, is_last=True),
@@ -81,7 +81,8 @@ def _calendars(day: date) -> Iterator[tuple[list[date], str]]:
     before = [day - more * _DAY for more in range(1, 7 * PERIODS + 1)]
     if day.weekday() in _WEEKDAYS:
         yield [one for one in before if one.weekday() in _WEEKDAYS][:PERIODS], "weekdays"
-    yield before[:PERIODS], "days"
+    else:
+        yield before[:PERIODS], DAYS
     yield [one for one in before if one.weekday() == day.weekday()][:PERIODS], f"{day:%A}s"
 
 

@@ -1,6 +1,5 @@
 """Limits: what the kernel counts for each process by itself (rlimits), root or not."""
 
-import os
 import resource
 
 MB = 1 << 20
@@ -11,13 +10,14 @@ PREFERRED_VICTIM = "500"  # when the machine runs out of memory, applications go
 
 def bind(*, memory_mb: int, disk_mb: int, tasks: int) -> None:
     """Bounds of this process, and of each of its children anew: reserved memory, longest file, open files, and tasks of
-    its uid in its user namespace. No core dumps, no message queues."""
+    its uid in its user namespace. No core dumps, no message queues, no priority above the one it was given."""
     _at_most(resource.RLIMIT_CORE, 0)
     _at_most(resource.RLIMIT_DATA, (memory_mb + HEADROOM_MB) * MB)
     _at_most(resource.RLIMIT_FSIZE, disk_mb * MB)
     _at_most(resource.RLIMIT_NOFILE, OPEN_FILES)
     _at_most(resource.RLIMIT_NPROC, tasks)
-    _at_most(resource.RLIMIT_MSGQUEUE, 0)
+    for none in (resource.RLIMIT_MSGQUEUE, resource.RLIMIT_NICE, resource.RLIMIT_RTPRIO):
+        _at_most(none, 0)
 
 
 def go_first() -> None:
@@ -37,8 +37,3 @@ def _at_most(kind: int, value: int) -> None:
         resource.setrlimit(kind, (value, value))
     except (OSError, ValueError) as error:
         raise OSError(getattr(error, "errno", None), f"limit {kind} to {value}: {error}") from error
-
-
-def tasks_are_counted() -> bool:
-    """Whether the limit on tasks means anything: the kernel does not bind the machine's own root."""
-    return os.geteuid() != 0

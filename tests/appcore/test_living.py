@@ -269,3 +269,13 @@ def test_a_start_that_succeeds_beside_an_older_process_forgets_earlier_failures(
     Process.objects.update(state="starting")
     processes.answer(process_id=process.pk, now=timezone.now())
     assert (fresh(application).start_failures, fresh(application).retry_at) == (0, None)
+
+
+def test_a_process_that_is_ready_says_how_it_was_born_and_after_how_long(core: Core) -> None:
+    application = lively(core)
+    act(application, "wake")
+    until(lambda: lives(core, application, "awake"))
+    process = Process.objects.get(application=application)
+    assert process.how in ("fork", "template")
+    assert process.ready_seconds is not None and 0 < process.ready_seconds < 60
+    assert process.pid

@@ -35,7 +35,7 @@ def test_nothing_is_reached_until_an_operator_allows_it(echo: Application, clien
     echo.refresh_from_db()
     assert echo.network_allowed == ["api.example.org:443", "later.example.org:443", "x.org:1"]
     said = about(operator)
-    assert "reaches 1 host" in said and "data.example.org:8080 asked for, not allowed" in said
+    assert "may reach 1 host" in said and "data.example.org:8080 asked for, not allowed" in said
     assert "1 host allowed" not in said
     timeline = Page(operator.get(f"{PLACE}?tab=timeline").content.decode()).text
     assert "Network 3 hosts allowed, after 0 hosts" in timeline and "operator allowed api.example.org:443" in timeline

@@ -234,12 +234,16 @@ def _others(process: Process) -> QuerySet[Process]:
 
 
 @transaction.atomic
-def answer(*, process_id: UUID, now: datetime) -> None:
-    """The process is ready: take note, once. Its application starts, so earlier failures no longer count.
+def answer(*, process_id: UUID, now: datetime, told: base.Ready | None = None) -> None:
+    """The process is ready: take note, once, with what the runner told of its birth, if it was heard. Its application
+    starts, so earlier failures no longer count.
 
     What is upcoming, and in the process, is current from this moment on: release, model version, or both.
     """
-    if not transitions.process(process_id, states.ANSWER, now=now, ready_at=now):
+    birth: dict[str, Any] = {"how": told.how, "ready_seconds": told.seconds} if told else {}
+    if told is not None and told.pid is not None:
+        birth["pid"] = told.pid
+    if not transitions.process(process_id, states.ANSWER, now=now, ready_at=now, **birth):
         return
     process = Process.objects.get(pk=process_id)
     if process.kind != Process.SERVE:

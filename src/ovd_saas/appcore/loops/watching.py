@@ -64,8 +64,8 @@ class Watching:
                 if self._runner is not None:
                     Runner.objects.filter(pk=self._runner.pk).update(is_up=False)
                     notify("runner")
-            case base.Ready(process=id_):
-                processes.answer(process_id=UUID(id_), now=now)
+            case base.Ready():
+                processes.answer(process_id=UUID(event.process), now=now, told=event)
             case base.Exited(process=id_, message=message):
                 processes.end(process_id=UUID(id_), reason=message, now=now)
 

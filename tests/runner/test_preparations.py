@@ -169,6 +169,14 @@ def test_the_code_of_a_release_is_read_only(shared: Runner, puppet: tuple[str, P
     assert {path.stat().st_mode & 0o222 for path in [source, *source.rglob("*")]} == {0}
 
 
+def test_a_package_that_is_built_from_source_is_refused_with_the_cure(shared: Runner, tmp_path: Path) -> None:
+    lock = "docopt==0.6.2 --hash=sha256:49b3a825280bd66b3aa83585ef59c4a8c82f2c8a522dbe754a8bc8d08c85c491\n"
+    with pytest.raises(PrepareFailed, match="would run its own code") as caught:
+        shared.prepare(application(tmp_path, PUPPET, lock=lock))
+    assert caught.value.stage == "environment"
+    assert "OVD_SOURCE_PACKAGES" in caught.value.message
+
+
 def test_an_interrupted_build_leaves_nothing_after_the_next_start(own: Runner, tmp_path: Path) -> None:
     folder = application(tmp_path / "app", "import time\nprint('begun', flush=True)\ntime.sleep(600)\n")
     threading.Thread(target=_prepare_in_vain, args=(own, folder), daemon=True).start()

@@ -25,6 +25,10 @@ LIMITS = Limits(memory_mb=8192, disk_mb=16384, tasks=4096)
 PASSED = ("HOME", "PATH", "LANG", "NETRC", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "REQUESTS_CA_BUNDLE")
 PASSED_PREFIXES = ("UV_", "PIP_", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 REMEMBERED = 12  # last lines of uv that go into the message of a failure
+FROM_SOURCE = (
+    "\nA package that is built from source would run its own code on this machine, with no wall around it. Lock a "
+    "version that has wheels, or have the operator set OVD_SOURCE_PACKAGES=1."
+)
 # Prints what tells two interpreters apart: implementation, version, platform.
 IDENTITY = "import sys, sysconfig as s; print(sys.implementation.name, sys.version.split()[0], s.get_platform())"
 
@@ -154,6 +158,7 @@ class Environments:
         outcome = await self._uv(arguments, on_line)
         if not outcome.ok:
             told = "\n".join(last) or outcome.message
+            told += FROM_SOURCE if "--no-build" in told else ""
             raise PreparationFailed("environment", f"`uv {' '.join(arguments[:2])}` failed:\n{told}")
 
     async def _uv(self, arguments: list[str], on_line: OnLine) -> Outcome:

@@ -119,7 +119,7 @@ def test_one_that_is_stopped_before_its_template_is_warm_never_begins(shared: Ru
 
 WISH = templates.Wish(
     environment="sha256:0", python=Path("/usr/bin/python3"), preload=(), fork=True, check=False, options={},
-    variables={}, folder="/", limits=sandbox.Limits(), readable=(), writable=(),
+    variables={}, folder="/", limits=sandbox.Limits(), readable=(), writable=(), devices=(),
 )  # fmt: skip
 
 

@@ -60,6 +60,7 @@ def start(
             memory_mb=int(resources.get("memory_mb", 512)),
             cpus=float(resources.get("cpus", 1)),
             disk_mb=int(resources.get("disk_mb", 256)),
+            gpus=float(resources.get("gpus", 0)),
             hosts=network.granted(application, release),
             **_birth(release),
         )
@@ -111,6 +112,7 @@ def start_task(
                 memory_mb=int(limits["memory_mb"]),
                 cpus=float(limits["cpus"]),
                 disk_mb=int(limits["disk_mb"]),
+                gpus=float(release.manifest.get("resources", {}).get("gpus", 0)),
                 start_seconds=limits.get("start_seconds"),
                 background=True,
                 hosts=hosts,

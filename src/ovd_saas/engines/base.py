@@ -62,7 +62,6 @@ class Process:
     model: str | None = None  # digest of the model that it was started with
     task: bool = False  # it does one task instead of serving
     cpu_seconds: float = 0.0  # of processor time, with its children
-    cpu_seconds: float = 0.0  # that it and its children have used
 
 
 @dataclass(frozen=True)
@@ -184,6 +183,7 @@ class Engine(Protocol):
         memory_mb: int = 512,
         cpus: float = 1,
         disk_mb: int = 256,
+        gpus: float = 0,
         start_seconds: float | None = None,
         preload: Sequence[str] = (),
         fork: bool = True,

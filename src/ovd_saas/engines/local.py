@@ -93,6 +93,7 @@ class Local:
         memory_mb: int = 512,
         cpus: float = 1,
         disk_mb: int = 256,
+        gpus: float = 0,
         start_seconds: float | None = None,
         preload: Sequence[str] = (),
         fork: bool = True,
@@ -101,7 +102,7 @@ class Local:
     ) -> Started:
         call: Header = {"type": "start", "process": process, "release": release, "environment": environment}
         call |= {"model": model, "task": task, "concurrency": concurrency, "start_seconds": start_seconds}
-        call |= {"memory_mb": memory_mb, "cpus": cpus, "disk_mb": disk_mb}
+        call |= {"memory_mb": memory_mb, "cpus": cpus, "disk_mb": disk_mb, "gpus": gpus}
         call |= {"preload": list(preload), "fork": fork, "background": background, "hosts": list(hosts)}
         try:
             answer = self._call(call)

@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ovd.walls import calls
-from ovd_saas.runner import folders, logs, proxy, sandbox
+from ovd_saas.runner import folders, logs, machine, proxy, sandbox
 from ovd_saas.runner.children import Child, Output
 from ovd_saas.runner.templates import ForkFailed, TemplateDied, Templates, Wish
 
 PROXY_PORT = 3128  # of the door to the network, on the loopback of a process's own namespace
 DOOR_SECONDS = 5.0
-# What every process sees, beside its own; Landlock asks for it by name.
-SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev")
-DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/shm")  # noqa: S108
 
 
 class NotBorn(Exception):
@@ -128,7 +125,8 @@ class Births:
                     folder=view.scratch,
                     limits=wanted.limits,
                     readable=self._readable(view, wanted.python),
-                    writable=(view.scratch, *DEVICES),
+                    writable=(view.scratch,),
+                    devices=machine.graphics_cards() if wanted.limits.gpus else (),
                     owned=() if scratch is None else (scratch,),
                     descriptors=mounts | more,
                     proxy_port=PROXY_PORT,
@@ -167,7 +165,7 @@ class Births:
 
     def _readable(self, view: View, python: Path) -> tuple[str, ...]:
         own = (python.resolve().parent.parent, python.parent.parent, self._sdk, view.app, view.model)
-        return tuple(dict.fromkeys([*SYSTEM, *(str(path) for path in own if path is not None)]))
+        return tuple(dict.fromkeys(str(path) for path in own if path is not None))
 
 
 async def _door(line: socket.socket) -> socket.socket:

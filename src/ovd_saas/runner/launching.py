@@ -24,6 +24,7 @@ class Launch:
     walls: tuple[str, ...]  # that stand on this machine
     base: Path  # an empty folder, for the mounts of the room
     read_only: tuple[str, ...]  # folders that are seen, under their own names
+    devices: tuple[str, ...]  # device files that are seen, beside /dev/null and its like
     first_uid: int | None  # of a range of `namespaces.IDS` users; None: the runner's own
 
 
@@ -49,7 +50,7 @@ def _begin(what: Launch, parent: int) -> NoReturn:
         is_root = what.first_uid is not None
         if "files" in what.walls:
             calls.unshare(calls.NEWNS)
-            room.build(str(what.base), read_only=what.read_only, own_proc=is_root)
+            room.build(str(what.base), read_only=what.read_only, own_proc=is_root, devices=what.devices)
         if "user" in what.walls:
             _become_a_user_of_its_own(what.first_uid)
         enclose.guard(what.walls)

@@ -35,6 +35,12 @@ def _meminfo(key: str) -> int:
     raise LookupError(f"/proc/meminfo has no {key}.")
 
 
+def graphics_cards() -> tuple[str, ...]:
+    """The device files of the machine's graphics cards."""
+    patterns = ("nvidia[0-9]*", "nvidiactl", "nvidia-uvm*", "nvidia-modeset", "nvidia-caps/*", "dri/renderD*", "kfd")
+    return tuple(sorted(str(path) for pattern in patterns for path in Path("/dev").glob(pattern)))
+
+
 def facts() -> dict[str, object]:
     """Name, processors, memory, load, Python and platform."""
     return {

@@ -120,7 +120,10 @@ class Preparations:
             environment=environment.digest,
             python=environment.python,
             limits=sandbox.Limits(
-                memory_mb=resources["memory_mb"], cpus=resources["cpus"], disk_mb=resources["disk_mb"]
+                memory_mb=resources["memory_mb"],
+                cpus=resources["cpus"],
+                disk_mb=resources["disk_mb"],
+                gpus=resources["gpus"],
             ),
             preload=tuple(sleep["preload"]),
             fork=sleep["wake"] == "fork",

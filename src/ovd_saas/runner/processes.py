@@ -316,6 +316,7 @@ def checked_limits(values: dict[str, Any]) -> sandbox.Limits:
         memory_mb=int(_positive(values, "memory_mb", 512)),
         cpus=_positive(values, "cpus", 1),
         disk_mb=int(_positive(values, "disk_mb", 256)),
+        gpus=_positive(values, "gpus", 0) if values.get("gpus") else 0,
     )
 
 

@@ -31,6 +31,7 @@ class Limits:
     cpus: float = 1  # threads of numerical libraries
     disk_mb: int = 256  # longest file it may write
     tasks: int = 512  # processes and threads, together
+    gpus: float = 0  # above 0 it sees the graphics cards of the machine
 
 
 def threads(cpus: float) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ovd.walls.namespaces import IDS
-from ovd_saas.runner import footprints, launching, logs, sandbox, starts
+from ovd_saas.runner import footprints, launching, logs, machine, sandbox, starts
 from ovd_saas.runner.children import Child, Nursery, Output
 from ovd_saas.runner.configuration import Configuration
 from ovd_saas.runner.connections import Header
@@ -61,6 +61,7 @@ class Wish:
     limits: sandbox.Limits
     readable: tuple[str, ...]  # as it sees them, beside what all see
     writable: tuple[str, ...]
+    devices: tuple[str, ...]  # beside those that all see
     owned: tuple[Path, ...] = ()  # folders here that are to be its user's
     descriptors: dict[str, int] = field(default_factory=dict)  # listen, control, app, model, scratch, network
     proxy_port: int = 0
@@ -195,6 +196,7 @@ def _order(wish: Wish, number: int, uid: int | None, descriptors: list[str]) -> 
                 "tasks": limits.tasks,
                 "readable": wish.readable,
                 "writable": wish.writable,
+                "devices": wish.devices,
                 "network": "network" in descriptors,
             },
         }
@@ -216,6 +218,7 @@ class Templates:
         self._log: logs.Log | None = None
         self._watching: asyncio.Task[None] | None = None
         self._all: set[Template] = set()
+        self._graphics_cards = machine.graphics_cards()
         nursery.announced = lambda: {template.spare for template in self._all if template.spare is not None}
 
     def open(self) -> None:
@@ -322,6 +325,7 @@ class Templates:
             walls=self._walls,
             base=base,
             read_only=tuple(str(path) for path in (prefix, environment, self._sdk) if path != Path("/usr")),
+            devices=self._graphics_cards,
             first_uid=first_uid,
         )
 

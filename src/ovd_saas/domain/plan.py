@@ -99,17 +99,17 @@ def _admitted(
 ) -> Iterator[Action]:
     """The same, but what does not fit the machine's memory does not start: what would have been done without it is
     done, and room is asked for."""
-    starts = [action for action in actions if isinstance(action, StartProcess)]
-    lack = next((why for action in starts if (why := _lacks(desired, observed, action, now)) is not None), None)
-    if lack is None or observed.memory is None:
+    first = next((action for action in actions if isinstance(action, StartProcess)), None)
+    if first is None or observed.memory is None:
         yield from actions
         return
-    if observed.service != serving.AWAKE:
+    lack = _lacks(desired, observed, first, now)
+    if lack is not None and observed.service != serving.AWAKE:
         yield from _plan(desired, replace(observed, lack=lack), stuck, now)
         if not is_too_large(desired.memory_mb, observed.machine_mb):
-            yield _room(desired, observed, starts[0], lack, now)
+            yield _room(desired, observed, first, lack, now)
         return
-    asked = False
+    asked, memory = False, observed.memory
     for action in actions:
         if not isinstance(action, StartProcess):
             yield action
@@ -117,8 +117,8 @@ def _admitted(
         why = _lacks(desired, observed, action, now)
         if why is None:
             yield action
-            held = observed.memory.held_mb + _needs(desired, action.edition)
-            observed = replace(observed, memory=replace(observed.memory, held_mb=held))
+            memory = replace(memory, held_mb=memory.held_mb + _needs(desired, action.edition))
+            observed = replace(observed, memory=memory)
         elif action.edition == desired.upcoming and (not is_busy(observed) or _excludes(desired, observed)):
             yield from _drain(observed, "It gives its memory to the release or model that takes over.")
             return

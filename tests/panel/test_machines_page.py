@@ -40,7 +40,7 @@ def test_all_walls_stand_or_the_missing_ones_say_why(echo: Application, client_o
     told(walls={"files": "", "network": "Operation not permitted. Set it with sysctl."})
     said = text(client_of("member"))
     assert "1 of 2 cannot stand here" in said
-    assert "No network does not stand. Operation not permitted. Set it with sysctl." in said
+    assert "A network of its own: not here. Operation not permitted. Set it with sysctl." in said
 
 
 def test_memory_is_promised_to_processes_and_what_is_left_is_free(echo: Application, client_of: ClientOf) -> None:

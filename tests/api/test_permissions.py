@@ -24,6 +24,7 @@ READS = [
     f"{A}/models",
     f"{A}/learning-runs",
     f"{A}/batches",
+    f"{A}/drift",
     "/api/v1/executions/{id}",
 ]
 CHANGES = [

@@ -66,13 +66,13 @@ def rows_read() -> dict[str, int]:
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_no_row_of_a_sleeping_application_is_read(question: str, db: None) -> None:
-    sleepers(40)
+    sleepers(60)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; ANALYZE")  # so few rows are read as a whole where they may be
     before = rows_read()
     QUESTIONS[question]()
     read = {table: rows - before[table] for table, rows in rows_read().items()}
-    assert sum(read.values()) <= 4, read  # whatever stands first in an index; not some of each
+    assert max(read.values()) <= 6, read  # what stands first in an index; not some of each
 
 
 def test_a_tick_asks_as_often_for_sixty_applications_as_for_six(db: None) -> None:

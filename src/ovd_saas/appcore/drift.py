@@ -23,6 +23,7 @@ PAUSE_SECONDS = 2.0  # between two looks, however much arrives
 WAIT_SECONDS = 30.0  # after which few new samples are looked at, too
 SHARE = 100  # a hundredth of the window is worth a look at once
 AT_ONCE = 2_000  # samples in memory
+KEPT = 1000  # measures of an application
 
 
 @dataclass
@@ -181,5 +182,14 @@ def _keep(
         application=application, model=model, through=through, samples=reading.samples, fields=reading.fields,
         window=window, is_drifting=reading.is_drifting, reason=reading.sentence, at=now,
     )  # fmt: skip
+    _prune(application)
     notify("drift", application=application.pk)
     return made
+
+
+def _prune(application: Application) -> None:
+    """The oldest measures go."""
+    rows = DriftMeasure.objects.filter(application=application)
+    last = rows.order_by("-id").values_list("id", flat=True)[KEPT : KEPT + 1].first()
+    if last is not None:
+        rows.filter(id__lte=last).delete()

@@ -190,6 +190,7 @@ def _record_new(
     if new:
         made = {v.kind: _record(application, v, run if v.decision == triggers.DUE else None, now) for v in new}
         lookout.said = {**lookout.said, **made}
+        queries.prune(application.pk, kept=[said["id"] for said in lookout.said.values()])
         notify("trigger", application=application.pk)
 
 

@@ -16,7 +16,7 @@ from ovd_saas.assets import answers, figures, found, looks
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.domain import learning_runs as states
 from ovd_saas.panel import learning_words
-from ovd_saas.store.queries import learning_runs, panel, received
+from ovd_saas.store.queries import learning_runs, panel, received, triggers
 from ovd_saas.store.records import Application, LearningEvent, LearningRun
 
 PER_PAGE = 15
@@ -42,7 +42,7 @@ def tab(request: HttpRequest, row: Application) -> dict[str, Any]:
         "runs": learning_runs.recent(row, before=before, limit=PER_PAGE),
         "is_first": before is None,
         "metric": learning_words.metric_of(manifest, {}),
-        "evaluations": panel.evaluations(row, before=seen, limit=PER_PAGE, kind=kind, decision=decision),
+        "evaluations": triggers.of(row, before=seen, limit=PER_PAGE, kind=kind or None, decision=decision or None),
         "is_newest": seen is None,
         "kinds": [(name, look.word, name == kind) for name, look in looks.TRIGGERS.items()],
         "decisions": [(name, look.word, name == decision) for name, look in looks.DECISIONS.items()],

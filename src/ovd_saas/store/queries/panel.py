@@ -6,7 +6,7 @@ from django.db.models import Count, Q, QuerySet
 
 from ovd_saas.domain import health, learning, service, status
 from ovd_saas.domain import processes as processing
-from ovd_saas.store.queries import applications, pages
+from ovd_saas.store.queries import applications
 from ovd_saas.store.queries.applications import Viewer
 from ovd_saas.store.records import (
     Application,
@@ -78,22 +78,6 @@ def last_waking_seconds(application: Application) -> float | None:
 def processes_of_run(run: LearningRun) -> list[Process]:
     """Those that learned or judged for it, the first one first."""
     return list(Process.objects.filter(run=run).select_related("runner").order_by("started_at"))
-
-
-def evaluations(
-    application: Application, *, before: str | None = None, limit: int = 15, kind: str = "", decision: str = ""
-) -> pages.Page[TriggerEvaluation]:
-    """Looks at whether learning is due, the newest first; "" = any. Raises BadCursor."""
-    rows = TriggerEvaluation.objects.filter(application=application).select_related("run").order_by("-id")
-    rows = rows.defer("run__log")
-    if kind:
-        rows = rows.filter(kind=kind)
-    if decision:
-        rows = rows.filter(decision=decision)
-    if before is not None:
-        (id_,) = pages.after(before, int)
-        rows = rows.filter(id__lt=id_)
-    return pages.page(rows, limit, lambda row: (row.pk,))
 
 
 def latest_evaluations(application: Application) -> list[TriggerEvaluation]:

@@ -1,6 +1,7 @@
 """Triggers: what evaluating them needs to know, which applications to look at, and the evaluations themselves.
 Floor 1."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from ovd_saas.store.queries import pages
 from ovd_saas.store.records import Application, Batch, DriftMeasure, Lookout, TriggerEvaluation
 
 AT_ONCE = 500  # applications that are found in one look
+KEPT = 1000  # evaluations of an application that made nothing due
 
 _RUNS = """
     SELECT last.number, last.created_at,
@@ -90,8 +92,18 @@ def of(
 
 
 def all_of(application: Application) -> QuerySet[TriggerEvaluation]:
-    """Newest first."""
-    return TriggerEvaluation.objects.filter(application=application).select_related("run").order_by("-id")
+    """Newest first, without the logs of their runs."""
+    rows = TriggerEvaluation.objects.filter(application=application).select_related("run").defer("run__log")
+    return rows.order_by("-id")
+
+
+def prune(application_id: int, *, kept: Collection[int]) -> None:
+    """Afterwards at most KEPT evaluations of the application are left, besides those that made a run due and those in
+    `kept`: the oldest go."""
+    rows = TriggerEvaluation.objects.filter(application=application_id)
+    last = rows.order_by("-id").values_list("id", flat=True)[KEPT : KEPT + 1].first()
+    if last is not None:
+        rows.filter(id__lte=last, run=None).exclude(id__in=kept).delete()
 
 
 def by_id(id_: int) -> TriggerEvaluation:

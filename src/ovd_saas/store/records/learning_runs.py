@@ -84,7 +84,8 @@ class LearningEvent(models.Model):
 
 
 class TriggerEvaluation(models.Model):
-    """One look at whether learning is due, with its reason, also when it is not. Append-only."""
+    """One look at whether learning is due, with its reason, also when it is not. Append-only; of those
+    that made no run due, the oldest go (`queries/triggers.KEPT`)."""
 
     application = models.ForeignKey(Application, models.CASCADE, related_name="evaluations")
     kind = models.CharField(max_length=16)  # schedule | data | notice | drift | manual

@@ -52,8 +52,8 @@ class Promotion(models.Model):
 
 
 class DriftMeasure(models.Model):
-    """How far the latest samples are from those that the active version learned from. Append-only; the last row of an
-    application holds the window to go on from."""
+    """How far the latest samples are from those that the active version learned from. Append-only; the oldest
+    of an application go (`appcore/drift.KEPT`), and its last row holds the window to go on from."""
 
     application = models.ForeignKey(Application, models.CASCADE, related_name="drift")
     model = models.ForeignKey(ModelVersion, models.CASCADE, related_name="+")

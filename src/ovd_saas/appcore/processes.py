@@ -49,21 +49,8 @@ def start(
     process = _row(application, release, model, runner, now)
     if process is None:
         return None
-    resources = release.manifest.get("resources", {})
     try:
-        started = engine.start(
-            process=str(process.pk),
-            release=release.digest,
-            environment=release.environment,
-            model=model.digest if model else None,
-            concurrency=process.concurrency,
-            memory_mb=int(resources.get("memory_mb", 512)),
-            cpus=float(resources.get("cpus", 1)),
-            disk_mb=int(resources.get("disk_mb", 256)),
-            gpus=float(resources.get("gpus", 0)),
-            hosts=network.granted(application, release),
-            **_birth(release),
-        )
+        started = engine.start(process=str(process.pk), **asked(application, release, model))
     except (base.NotPrepared, base.NoModel):
         process.delete()  # it never was
         raise
@@ -134,6 +121,23 @@ def _birth(release: Release) -> dict[str, Any]:
     """How its manifest wants a process to begin; the modules were settled when it was prepared."""
     sleep = release.manifest.get("sleep") or {}
     return {"preload": tuple(sleep.get("preload") or ()), "fork": sleep.get("wake", "fork") == "fork"}
+
+
+def asked(application: Application, release: Release, model: ModelVersion | None) -> dict[str, Any]:
+    """What an engine is asked for, for a serving process."""
+    resources = release.manifest.get("resources", {})
+    return {
+        "release": release.digest,
+        "environment": release.environment,
+        "model": model.digest if model else None,
+        "concurrency": int(release.manifest.get("execute", {}).get("concurrency", 1)),
+        "memory_mb": int(resources.get("memory_mb", 512)),
+        "cpus": float(resources.get("cpus", 1)),
+        "disk_mb": int(resources.get("disk_mb", 256)),
+        "gpus": float(resources.get("gpus", 0)),
+        "hosts": network.granted(application, release),
+        **_birth(release),
+    }
 
 
 def _note_address(engine: Engine, process: Process, started: base.Started) -> None:
@@ -294,6 +298,12 @@ def refuse(*, release: Release, model: ModelVersion | None, reason: str, now: da
         application_id=release.application_id, release_id=release.pk, model_id=model.pk if model else None,
         reason=reason, now=now,
     )  # fmt: skip
+
+
+def strangers(living: set[str]) -> set[str]:
+    """Those of these processes that no row tells of."""
+    known = Process.objects.filter(pk__in=living).exclude(state=states.ENDED).values_list("pk", flat=True)
+    return living - {str(id_) for id_ in known}
 
 
 def reconcile(*, engine: Engine, runner: Runner, living: base.Connected, now: datetime) -> None:

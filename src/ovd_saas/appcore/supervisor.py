@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import structlog
 
-from ovd_saas.appcore.loops import drifting, reaping, sourcing, sweeping, triggering
+from ovd_saas.appcore.loops import drifting, reaping, sourcing, sweeping, triggering, waking
 from ovd_saas.appcore.loops.baking import Baking
 from ovd_saas.appcore.loops.building import Building
 from ovd_saas.appcore.loops.dispatching import Dispatching
@@ -16,11 +16,13 @@ from ovd_saas.appcore.loops.living import Living
 from ovd_saas.appcore.loops.loop import Loop
 from ovd_saas.appcore.loops.sourcing import Sourcing
 from ovd_saas.appcore.loops.triggering import Triggering
+from ovd_saas.appcore.loops.waking import Waking
 from ovd_saas.appcore.loops.watching import Watching
 from ovd_saas.engines.base import Engine
 from ovd_saas.store import notices
 
 log = structlog.get_logger()
+SETTLE_SECONDS = 0.03  # living gives way to waking
 LEADER_LOCK = 0x6F7664  # PostgreSQL advisory lock: one AppCore leads, the others stand by
 PATIENCE_SECONDS = 1.0
 BUILDERS = 2  # releases built at once
@@ -80,6 +82,7 @@ class Reins:
         building = Building(engine)
         living = Living(engine, watching.runner)
         pulling = Sourcing()
+        self._waking = Waking(engine, watching.runner)
         self._triggering = Triggering()
         self._drifting = Drifting()
         self._engine = engine
@@ -88,7 +91,14 @@ class Reins:
         self._learning = Learning(engine, watching.runner)
         self._baking = Baking(engine, watching.runner)
         self._loops = [
-            Loop("living", living.tick, period_seconds=1.0, hears=("queue", "application", "processes", EVENT)),
+            Loop("waking", self._waking.tick, period_seconds=60.0, hears=waking.HEARS),
+            Loop(
+                "living",
+                living.tick,
+                period_seconds=1.0,
+                hears=("queue", "application", "processes", EVENT),
+                settle_seconds=SETTLE_SECONDS,
+            ),
             Loop(
                 "learning",
                 self._learning.tick,
@@ -126,6 +136,7 @@ class Reins:
 
     def hear(self, notice: dict[str, Any]) -> None:
         """Something changed in the database."""
+        self._waking.hear(notice)
         self._triggering.hear(notice)
         self._drifting.hear(notice)
         self.nudge(notice["about"])

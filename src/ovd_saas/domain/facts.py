@@ -30,6 +30,8 @@ class ProcessFacts:
     condemned: bool  # a person or a deadline wants it killed
     lost: bool  # its runner no longer knows it
     ready_at: datetime | None = None  # None: not yet, or long ago
+    how: str = ""  # it was born: processes.FORK, TEMPLATE or SPAWN; empty: not told yet
+    ready_seconds: float | None = None  # from the order to being ready
     used_at: datetime | None = None  # when it was last seen to execute; only known where there are several
 
 

@@ -221,8 +221,8 @@ def _waking(desired: Desired, observed: Observed, now: datetime) -> Iterator[Act
     unwanted = _why_down(desired)
     if unwanted is not None:
         yield from _drain(observed, unwanted)
-    elif usable(observed, states.READY):
-        yield Move(SERVICE, serving.READY, "A process is ready.")
+    elif ready := usable(observed, states.READY):
+        yield Move(SERVICE, serving.READY, states.why_ready(ready[0].how, ready[0].ready_seconds))
     elif not [p for p in present(observed) if p.state == states.STARTING]:
         yield from _start_or_give_up(desired, observed, now)
     else:

@@ -32,3 +32,18 @@ PROCESS = Machine(
         Transition(DRAINING, END, ENDED, "runner", "It finished and exited."),
     ),
 )
+
+FORK = "fork"  # a template was there
+TEMPLATE = "template"  # one had to be built first
+SPAWN = "spawn"  # it began from nothing
+
+
+def why_ready(how: str, seconds: float | None) -> str:
+    """That a process is ready, and how it was born, as a sentence."""
+    took = "" if seconds is None else f" in {seconds:.2f} s" if seconds < 1 else f" in {seconds:.1f} s"
+    born = {
+        FORK: f": forked from a template{took}",
+        TEMPLATE: f": its template had to be built first, ready{took}",
+        SPAWN: f": begun from nothing{took}",
+    }
+    return f"A process is ready{born.get(how, '')}."

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from ovd_saas.domain import executions, outcomes, processes
-from ovd_saas.store import transitions
+from ovd_saas.store import statements, transitions
 from ovd_saas.store.notices import CHANNEL, notify
 from ovd_saas.store.queries import turns
 from ovd_saas.store.records import Execution, ExecutionEvent, Process
@@ -66,6 +66,7 @@ _SEAT = """
             AND late.status = 'queued' AND late.deadline_at <= %(now)s)
     FROM store_process AS process JOIN store_application AS application ON application.id = process.application_id
     WHERE process.id = %(process)s FOR UPDATE OF process SKIP LOCKED"""
+_RUNNING = "SELECT count(*) FROM store_execution WHERE status = 'running' AND process = %(process)s"
 _CLAIM = f"""
     WITH next AS (
         SELECT execution.id FROM store_execution AS execution
@@ -83,8 +84,8 @@ _CLAIM = f"""
         INSERT INTO store_executionevent (execution_id, kind, body, at)
         SELECT id, 'status', json_build_object('status', 'running', 'attempt', attempts), %(now)s FROM claimed
     )
-    SELECT claimed.*, pg_notify('{CHANNEL}', json_build_object(
-        'about', 'execution', 'id', id, 'application', application_id, 'status', 'running')::text) AS told
+    SELECT {statements.columns(Execution, "claimed")}, pg_notify('{CHANNEL}', json_build_object(
+        'about', 'execution', 'id', id, 'application', application_id, 'status', 'running')::text)
     FROM claimed"""  # noqa: S608 - constants
 
 
@@ -104,30 +105,27 @@ def claim(
     found = {
         "application": application_id, "process": process_id, "now": now, "before": now - waited, "until": now + LEASE,
     }  # fmt: skip
-    claimed = list(Execution.objects.raw(_CLAIM, found))
-    return claimed[0] if claimed else Nothing.EMPTY
+    claimed = statements.read(Execution, _CLAIM, found)
+    return claimed[0][0] if claimed else Nothing.EMPTY
 
 
 def _seat(process_id: UUID, *, now: datetime, ready_before: datetime, answered: bool) -> int | Nothing:
     """The application of this process, which is locked now, when it may take one more; only the application's current
     edition gets work."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SEAT, {"process": process_id, "serve": Process.SERVE, "now": now})
-        row = cursor.fetchone()
-        if row is None:
-            return Nothing.BUSY if Process.objects.filter(pk=process_id).exists() else Nothing.GONE
-        application_id: int = row[0]
-        concurrency, state, ready_at, is_open, is_late = row[1:]
-        if state == processes.STARTING and answered:
-            state, ready_at = processes.READY, now
-        if state != processes.READY or not is_open:
-            return Nothing.GONE
-        if ready_at is None or ready_at > ready_before:
-            return Nothing.EMPTY
-        # asked after the lock was had: what another one claimed meanwhile counts
-        cursor.execute("SELECT count(*) FROM store_execution WHERE status = 'running' AND process = %s", [process_id])
-        if cursor.fetchone()[0] >= concurrency:
-            return Nothing.FULL
+    rows = statements.run(_SEAT, {"process": process_id, "serve": Process.SERVE, "now": now})
+    if not rows:
+        return Nothing.BUSY if Process.objects.filter(pk=process_id).exists() else Nothing.GONE
+    application_id: int = rows[0][0]
+    concurrency, state, ready_at, is_open, is_late = rows[0][1:]
+    if state == processes.STARTING and answered:
+        state, ready_at = processes.READY, ready_before
+    if state != processes.READY or not is_open:
+        return Nothing.GONE
+    if ready_at is None or ready_at > ready_before:
+        return Nothing.EMPTY
+    # asked when the lock is had: what another one claimed meanwhile counts
+    if statements.run(_RUNNING, {"process": process_id})[0][0] >= concurrency:
+        return Nothing.FULL
     if is_late:
         expire(application_id, now=now)
     return application_id

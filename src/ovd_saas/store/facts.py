@@ -33,8 +33,8 @@ class Facts:
 
 
 def restless() -> list[int]:
-    """Ids of the applications that are not simply asleep: something runs, waits, or is wanted. Each part has an index of
-    just those, so that the sleeping ones cost nothing."""
+    """Ids of the applications that are not simply asleep: something runs, waits, or is wanted. Each part has an index
+    of just those, so that the sleeping ones cost nothing."""
     rows = Application.objects.order_by().values_list("pk", flat=True)
     found = rows.filter(~Q(service="asleep")).union(
         rows.filter(~Q(learning="resting")),
@@ -228,6 +228,8 @@ def _processes(ids: list[int]) -> defaultdict[int, list[ProcessFacts]]:
                 in_flight=in_flight[row.pk],
                 started_at=row.started_at,
                 ready_at=row.ready_at,
+                how=row.how,
+                ready_seconds=row.ready_seconds,
                 used_at=used_at.get(row.pk),
                 condemned=bool(row.condemned),
                 lost=False,

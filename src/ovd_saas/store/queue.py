@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from ovd_saas.domain import health, status
+from ovd_saas.store import statements
 from ovd_saas.store.notices import CHANNEL
 
 _ENTER = f"""
@@ -22,8 +21,9 @@ _ENTER = f"""
         INSERT INTO store_execution (
             id, application_id, status, inputs, seed, created_at, deadline_at, caller, created_by_id, cause,
             request_digest, consent, log, digests, hardware, attempts, lease
-        ) SELECT %(id)s, id, 'queued', %(inputs)s::jsonb, %(seed)s, %(now)s, %(deadline)s, %(caller)s, %(by)s,
-            %(cause)s::jsonb, %(request)s, %(consent)s, '', '{{}}', '{{}}', 0, 0
+        ) SELECT %(id)s::uuid, id, 'queued', %(inputs)s::jsonb, %(seed)s, %(now)s,
+            %(deadline)s::timestamptz, %(caller)s::text, %(by)s::bigint, %(cause)s::jsonb, %(request)s::text,
+            %(consent)s, '', '{{}}', '{{}}', 0, 0
         FROM application RETURNING id, application_id
     ), told AS (
         INSERT INTO store_executionevent (execution_id, kind, body, at)
@@ -52,22 +52,21 @@ def enter(
 ) -> bool:
     """Afterwards it is on disk, queued, and everybody has been told; False, and nothing happened, when its application
     takes none now, or has `most` waiting."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _ENTER,
-            {
-                "id": id_,
-                "application": application_id,
-                "inputs": json.dumps(inputs),
-                "seed": seed,
-                "deadline": deadline_at,
-                "caller": caller,
-                "by": by_id,
-                "cause": json.dumps(cause),
-                "request": request_digest,
-                "consent": consent,
-                "most": most,
-                "now": now,
-            },
-        )
-        return cursor.fetchone() is not None
+    rows = statements.run(
+        _ENTER,
+        {
+            "id": id_,
+            "application": application_id,
+            "inputs": json.dumps(inputs),
+            "seed": seed,
+            "deadline": deadline_at,
+            "caller": caller,
+            "by": by_id,
+            "cause": json.dumps(cause),
+            "request": request_digest,
+            "consent": consent,
+            "most": most,
+            "now": now,
+        },
+    )
+    return bool(rows)

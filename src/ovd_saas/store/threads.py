@@ -2,22 +2,20 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 from django.db import Error as DatabaseError
-from django.db import close_old_connections, connections
+from django.db import connections
+
+from ovd_saas.store.connections import keep_sound
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-FRESH_SECONDS = 1.0  # a connection that was used so lately is not checked before it is used again
 COUNT = 6  # at once; each holds a connection to PostgreSQL
-
-_last = threading.local()
 
 
 class Threads:
@@ -50,12 +48,9 @@ def _close(together: threading.Barrier) -> None:
 
 
 def _with_connection(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    if time.monotonic() - getattr(_last, "used", 0.0) > FRESH_SECONDS:
-        close_old_connections()  # has the next query check it first
+    keep_sound()
     try:
         return function(*args, **kwargs)
     except DatabaseError:
-        close_old_connections()
+        keep_sound()
         raise
-    finally:
-        _last.used = time.monotonic()

@@ -3,14 +3,15 @@
 A write that changes zero rows means that somebody was faster; the caller gets None or False, never an error.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Field
+from django.db.models import Model
 
-from ovd_saas.domain import executions, learning_runs, outlook, service
+from ovd_saas.domain import executions, learning_runs, outlook, service, status
 from ovd_saas.domain import learning as region
 from ovd_saas.domain.executions import EXECUTION
 from ovd_saas.domain.health import HEALTH
@@ -22,6 +23,7 @@ from ovd_saas.domain.processes import PROCESS
 from ovd_saas.domain.releases import RELEASE
 from ovd_saas.domain.service import SERVICE
 from ovd_saas.domain.status import STATUS
+from ovd_saas.store import statements
 from ovd_saas.store.notices import CHANNEL, notify
 from ovd_saas.store.records import (
     Application,
@@ -73,6 +75,48 @@ def move(
     return target
 
 
+_WAKE = f"""
+    WITH moved AS (
+        UPDATE store_application SET service = %(target)s, since = %(now)s, reason = %(reason)s
+        WHERE id = %(application)s AND service = %(source)s AND status = '{status.ENABLED}' RETURNING id
+    ), noted AS (
+        INSERT INTO store_transition (application_id, region, source, target, event, reason, cause, actor, at)
+        SELECT id, 'service', %(source)s::text, %(target)s::text, %(event)s::text, %(reason)s::text, coalesce((
+            SELECT 'execution:' || waiting.id FROM store_execution AS waiting
+            WHERE waiting.application_id = moved.id AND waiting.status = 'queued' ORDER BY created_at LIMIT 1
+        ), ''), 'appcore', %(now)s FROM moved
+    ), begun AS (
+        INSERT INTO store_process ({{columns}}) SELECT {{values}} FROM moved
+    )
+    SELECT pg_notify('{CHANNEL}', json_build_object('about', 'application', 'id', id)::text),
+        pg_notify('{CHANNEL}', json_build_object('about', 'processes', 'application', id)::text)
+    FROM moved"""  # noqa: S608 - names of columns, and constants
+
+
+def wake(process: Process, *, source: str, reason: str, now: datetime) -> bool:
+    """Afterwards its application wakes, and this process is noted as starting: in one statement, so that either both
+    are so, or neither, because it is not in that state any more or may not be served."""
+    target = SERVICE.target(source, service.WAKE)
+    if target is None:
+        return False
+    fields: list[Any] = list(Process._meta.concrete_fields)
+    named: dict[str, Any] = {
+        f"p{number}": field.get_db_prep_save(getattr(process, field.attname), connection)
+        for number, field in enumerate(fields)
+    }
+    cast = [f"%(p{number})s::{field.db_type(connection)}" for number, field in enumerate(fields)]
+    sql = _WAKE.format(columns=", ".join(field.column for field in fields), values=", ".join(cast))
+    found: dict[str, Any] = {
+        "application": process.application_id,
+        "source": source,
+        "target": target,
+        "event": service.WAKE,
+        "reason": reason,
+        "now": now,
+    }
+    return bool(statements.run(sql, found | named))
+
+
 def record(
     application_id: int,
     region: str,
@@ -102,17 +146,18 @@ def record(
 
 _EXECUTION = f"""
     WITH changed AS (
-        UPDATE store_execution SET {{values}} WHERE id = %s AND status = ANY(%s) AND (%s::bigint IS NULL OR lease = %s)
+        UPDATE store_execution SET {{values}}
+        WHERE id = %(id)s AND status = ANY(%(sources)s) AND (%(lease)s::bigint IS NULL OR lease = %(lease)s)
         RETURNING id, application_id
     ), told AS (
         INSERT INTO store_executionevent (execution_id, kind, body, at)
-        SELECT id, 'status', json_build_object('status', %s::text), %s FROM changed
+        SELECT id, 'status', json_build_object('status', %(target)s::text), %(now)s FROM changed
     )
     SELECT pg_notify('{CHANNEL}', json_build_object(
-        'about', 'execution', 'id', id, 'application', application_id, 'status', %s::text)::text),
-        CASE WHEN %s THEN pg_notify('{CHANNEL}', json_build_object(
+        'about', 'execution', 'id', id, 'application', application_id, 'status', %(target)s)::text),
+        CASE WHEN %(target)s = '{executions.QUEUED}' THEN pg_notify('{CHANNEL}', json_build_object(
         'about', 'queue', 'application', application_id)::text) END
-    FROM changed"""  # noqa: S608 - names of columns, and a constant
+    FROM changed"""  # noqa: S608 - names of columns, and constants
 
 
 def execution(
@@ -127,17 +172,19 @@ def execution(
     values = {"status": target, **values}
     if target in executions.FINAL:
         values = {"finished_at": now, "lease_until": None, **values}
-    fields: list[Field[Any, Any]] = [Execution._meta.get_field(name) for name in values]  # type: ignore[misc]
-    sql = _EXECUTION.format(values=", ".join(f"{field.column} = %s" for field in fields))
-    given = [
-        field.get_db_prep_save(getattr(value, "pk", value), connection)
-        for field, value in zip(fields, values.values(), strict=True)
-    ]
-    found: list[Any] = [id_, sources, lease, lease]
-    told = [target, now, target, target == executions.QUEUED]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*given, *found, *told])
-        return cursor.fetchone() is not None
+    changed, given = _changed(Execution, values)
+    found = {"id": id_, "sources": sources, "lease": lease, "target": target, "now": now}
+    return bool(statements.run(_EXECUTION.format(values=changed), found | given))
+
+
+def _changed(kind: type[Model], values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The assignments of an UPDATE, and the values that they name."""
+    fields: list[Any] = [kind._meta.get_field(name) for name in values]
+    assignments = ", ".join(f"{field.column} = %(of_{field.name})s" for field in fields)
+    given = zip(fields, values.values(), strict=True)
+    return assignments, {
+        f"of_{field.name}": field.get_db_prep_save(getattr(value, "pk", value), connection) for field, value in given
+    }
 
 
 @transaction.atomic

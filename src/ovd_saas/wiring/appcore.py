@@ -2,6 +2,9 @@
 
 import os
 import signal
+import sys
+
+SWITCH_SECONDS = 0.0005  # between threads: whoever wakes an application waits for no other loop to pause by itself
 
 
 def serve() -> None:
@@ -20,6 +23,7 @@ def serve() -> None:
     from ovd_saas.appcore.supervisor import AppCore
     from ovd_saas.engines.local import Local
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     core = AppCore(Local(settings.RUN), settings.DATABASE_URL)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: core.stop())

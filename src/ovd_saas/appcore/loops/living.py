@@ -82,7 +82,10 @@ class Living:
         found, planned = self._planned(found, now)
         done = False
         for action in planned:
-            done = self._do(found, action, now) or done
+            if self._do(found, action, now):
+                done = True
+            elif isinstance(action, actions.Move) and action.region == actions.SERVICE:
+                return False  # somebody was faster: this plan is for what was
         if not done:
             self._note(found, planned, now)
         return done

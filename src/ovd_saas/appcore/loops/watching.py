@@ -5,12 +5,13 @@ from dataclasses import asdict
 from uuid import UUID
 
 import structlog
-from django.db import close_old_connections, connections
+from django.db import connections
 from django.utils import timezone
 
 from ovd_saas.appcore import processes
 from ovd_saas.engines import base
 from ovd_saas.engines.base import Engine
+from ovd_saas.store.connections import keep_sound
 from ovd_saas.store.notices import notify
 from ovd_saas.store.records import Runner
 
@@ -25,6 +26,7 @@ class Watching:
         self._changed = changed
         self._runner: Runner | None = None
         self._is_up = False
+        self._strangers: set[str] = set()  # ids of processes that no row told of when it was last looked
         self._has_missed = False  # something that the runner told could not be noted
 
     def runner(self) -> Runner | None:
@@ -32,7 +34,7 @@ class Watching:
         return self._runner if self._is_up else None
 
     def on_event(self, event: base.Event) -> None:
-        close_old_connections()
+        keep_sound()
         try:
             self._note(event)
         except Exception:
@@ -48,9 +50,16 @@ class Watching:
             self._has_missed = False  # before: what is missed from now on is another matter
             self.on_event(living)
         elif self._runner is not None and self._is_up:
-            facts = asdict(self._engine.hello())
-            Runner.objects.filter(pk=self._runner.pk).update(seen_at=timezone.now(), facts=facts)
+            machine = self._engine.hello()
+            Runner.objects.filter(pk=self._runner.pk).update(seen_at=timezone.now(), facts=asdict(machine))
+            self._end_strangers({process.process for process in machine.processes})
         return False
+
+    def _end_strangers(self, living: set[str]) -> None:
+        """What no row tells of, now and the last time: whoever started it died, or was late, before it could write."""
+        before, self._strangers = self._strangers, processes.strangers(living)
+        for stranger in before & self._strangers:
+            self._engine.stop(stranger, 0)
 
     def _note(self, event: base.Event) -> None:
         now = timezone.now()

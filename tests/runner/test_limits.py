@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from ovd_saas.engines.base import Prepared
-from ovd_saas.runner import hierarchies
 from runner.conftest import puppet_folder
-from runner.running import Runner, Talk, is_alive, until
+from runner.running import Runner, Talk, application, is_alive, until
 
 Puppet = tuple[str, Prepared]
 
@@ -21,28 +20,39 @@ CHILD_FILLS = (
     "answer = subprocess.run([sys.executable, '-c', 'bytearray(400 << 20)'], capture_output=True).returncode"
 )
 BOMB = "import subprocess\nkept = []\nwhile True: kept.append(subprocess.Popen(['sleep', '600']))"
-WAIT = "import time; time.sleep(600)"
-MANY_FILES = "for n in range(60): open(f'{n}', 'wb').write(bytes(1 << 20))\nimport time; time.sleep(600)"
-NAMELESS = (
-    "import os, time\n"
-    "kept = [open(f'{n}', 'wb') for n in range(60)]\n"
-    "for n, file in enumerate(kept): os.unlink(f'{n}'); file.write(bytes(1 << 20)); file.flush()\n"
-    "time.sleep(600)"
-)
+WRITES = "with open('large', 'wb') as file:\n    for _ in range(150): file.write(bytes(1 << 20))\nanswer = 'written'"
+FILLER = """
+import threading
+from pathlib import Path
+from ovd import App
+
+def fill():
+    for number in range(60):
+        Path(str(number)).write_bytes(bytes(1 << 20))
+
+class Filler(App):
+    def setup(self, model):
+        if " /scratch tmpfs " not in Path("/proc/self/mounts").read_text():
+            threading.Thread(target=fill).start()
+
+    def execute(self) -> str:
+        return ""
+"""
 
 
 def groups_of(pid: int) -> dict[str, Path]:
     """The group of a process in each hierarchy of version 1, by controller."""
     found = {}
-    for hierarchy in hierarchies.mounted(Path(f"/proc/{pid}")):
-        found.update(dict.fromkeys(hierarchy.controllers, hierarchy.folder))
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        found.update({name: ROOT / name / path.lstrip("/") for name in controllers.split(",")})
     return found
 
 
 def own_group(pid: int) -> dict[str, Path]:
     """The same, once it is in one of its own."""
     return until(
-        lambda: next((groups for groups in [groups_of(pid)] if "ovd-" in groups["memory"].name), None),
+        lambda: next((groups for groups in [groups_of(pid)] if "ovd-" in groups["cpu"].name), None),
         "the process to enter its control group",
     )
 
@@ -79,7 +89,7 @@ def test_scratch_in_memory_does_not_count_as_memory_of_the_process(shared: Runne
     process, started = shared.start(puppet, memory_mb=64, disk_mb=200)
     own_group(started.pid)
     talk = Talk(started.address)
-    assert talk.ask("open('large', 'wb').write(bytes(1 << 20) * 150); answer = 'written'") == "written"
+    assert talk.ask(WRITES) == "written"
     talk.begin(code="kept = bytearray(b'1') * (100 << 20)\nimport time; time.sleep(600)")
     assert shared.exited(process).message == "killed: reached the memory limit of 64 MB"
 
@@ -115,10 +125,9 @@ def test_memory_and_processor_time_are_told(shared: Runner, puppet: Puppet) -> N
     shared.engine.stop(process, 0)
 
 
-@pytest.mark.parametrize("code", [MANY_FILES, NAMELESS], ids=["files", "removed files"])
-def test_who_fills_its_folder_on_disk_is_ended_with_the_reason(shared: Runner, puppet: Puppet, code: str) -> None:
-    process, started = shared.start(puppet, task=True, disk_mb=32)
-    Talk(started.address).begin(code=code)
+def test_who_fills_its_folder_on_disk_is_ended_with_the_reason(shared: Runner, tmp_path: Path) -> None:
+    filler = shared.prepare(application(tmp_path / "filler", FILLER, entry="Filler"))
+    process, _ = shared.start(filler, task=True, background=True, disk_mb=32)
     exited = shared.exited(process)
     assert (exited.reason, exited.message) == ("disk", "killed: filled its disk limit of 32 MB")
 
@@ -140,7 +149,7 @@ def test_the_next_runner_ends_what_is_in_the_groups_of_a_dead_one_and_removes_th
 
 def test_a_runner_that_ends_leaves_no_group(own: Runner, tmp_path: Path) -> None:
     started = own.start(own.prepare(puppet_folder(tmp_path)))[1]
-    groups = set(own_group(started.pid).values())
+    groups = [group for group in own_group(started.pid).values() if group.name.startswith("ovd-")]
     own.process.terminate()
     own.process.wait(10)
     assert not [group for group in groups if group.exists()]

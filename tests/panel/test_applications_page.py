@@ -139,3 +139,13 @@ def test_making_an_earlier_release_current_needs_an_author(echo: Application, cl
     assert client_of("member").post(place).status_code == 403
     assert client_of("author").post(place).status_code == 302
     assert Application.objects.get(pk=echo.pk).release_id == later.pk
+
+
+def test_about_says_how_it_wakes_and_what_keeps_it_awake(echo: Application, client_of: ClientOf) -> None:
+    assert echo.release is not None
+    sleep = {"wake": "fork", "preload": ["numpy", "numpy.ma"], "keep_awake": "08:00-18:00", "time_zone": "Europe/Paris"}
+    echo.release.manifest |= {"sleep": sleep, "execute": {"max_replicas": 3}}
+    echo.release.save()
+    said = Page(client_of("member").get(f"{PLACE}?tab=about").content.decode()).text
+    assert "is forked from a template, which has imported numpy" in said
+    assert "08:00-18:00, Europe/Paris" in said and "up to 3" in said

@@ -152,6 +152,8 @@ def test_a_name_that_leads_to_this_machine_is_refused_though_it_is_on_the_list(s
         ("fe80::1", "link-local"),
         ("fd00:ec2::254", "private"),
         ("fec0::1", "private"),
+        ("64:ff9b:1::a00:1", "private"),
+        ("::127.0.0.1", "reserved"),
         ("ff02::1", "multicast"),
         ("::ffff:8.8.8.8", "clothes of IPv6"),
         ("::ffff:127.0.0.1", "clothes of IPv6"),

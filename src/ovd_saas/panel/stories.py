@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ovd import preloads
 from ovd_saas.domain import health, learning, service, status
 from ovd_saas.store.records import Application
 
@@ -52,6 +53,20 @@ def learns(application: Application) -> bool:
     """Whether there is anything to say about its learning."""
     manifest = application.release.manifest if application.release else {}
     return bool(manifest.get("learn")) or application.model_id is not None
+
+
+def waking(manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    """How it wakes, and what keeps it awake, in words."""
+    execute, sleep = manifest.get("execute", {}), manifest.get("sleep", {})
+    names = preloads.libraries(sleep.get("preload") or [])
+    birth = "imports everything itself" if sleep.get("wake") == "spawn" else "is forked from a template"
+    said = [
+        ("A process", f"{birth}, which has imported {', '.join(names)}" if names else birth),
+        ("Kept awake", f"{sleep.get('keep_awake')}, {sleep.get('time_zone')}" if sleep.get("keep_awake") else ""),
+        ("Woken ahead", "of regular use" if sleep.get("predict") else ""),
+        ("Processes at once", f"up to {execute['max_replicas']}" if execute.get("max_replicas", 1) > 1 else ""),
+    ]
+    return [(name, words) for name, words in said if words and manifest]
 
 
 def limits(manifest: dict[str, Any]) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ RESOLVE_SECONDS = 10.0
 # Where clouds tell a machine its secrets, beside the link-local and private places that are refused anyway.
 METADATA = frozenset({ipaddress.ip_address("168.63.129.16")})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NAT64_OF_ONES_OWN = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215; older Pythons do not know it
 # Names are looked up by threads of their own: a slow name server keeps nothing else of the runner waiting.
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="names")
 
@@ -63,7 +64,7 @@ def why_not(address: Address) -> str | None:
         if inner is not None:
             kind = why_not(inner) if address.ipv4_mapped is None else "an IPv4 address in the clothes of IPv6"
             return f"{kind}: {inner}" if kind else None
-        if address.is_site_local:
+        if address.is_site_local or address in _NAT64_OF_ONES_OWN:
             return "private"
     kinds = (
         ("unspecified", address.is_unspecified),

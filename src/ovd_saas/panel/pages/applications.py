@@ -193,6 +193,7 @@ def _about(request: HttpRequest, row: Application) -> dict[str, Any]:
         "manifest": manifest,
         "description": markdown(release.description) if release else "",
         "limits": stories.limits(manifest),
+        "waking": stories.waking(manifest),
         **network.card(row),
     }
 

@@ -30,13 +30,15 @@ class Stage:
     token: str
     pids: Mapping[str, int]  # of its parts: postgresql, runner, appcore, web, up
 
-    def push(self, folder: Path, *, name: str = "", org: str = "demo", manifest: str = "") -> None:
-        """Publish an application, if wanted under another name, with more in its manifest; returns when it is ready."""
+    def push(self, folder: Path, *, name: str = "", org: str = "demo", manifest: str = "", sleep: str = "") -> None:
+        """Publish an application, if wanted under another name, with more in its manifest or in [sleep] there; returns
+        when it is ready."""
         with tempfile.TemporaryDirectory(prefix="ovd-push-") as scratch:
             copy = Path(shutil.copytree(folder, Path(scratch) / "app", symlinks=True))
             text = (copy / "ovd.toml").read_text()
             if name:
                 text = "\n".join(f'name = "{name}"' if line.startswith("name =") else line for line in text.split("\n"))
+            text = text.replace("[sleep]\n", f"[sleep]\n{sleep}\n")
             (copy / "ovd.toml").write_text(text + manifest)
             command = [sys.executable, "-m", "ovd.cli", "push", str(copy), "--org", org, "--no-check"]
             done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
@@ -62,6 +64,12 @@ class Door:
         """Status and body of the answer."""
         headers = self.headers | ({"Content-Type": "application/json"} if body is not None else {})
         self._connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = self._connection.getresponse()
+        return answer.status, answer.read()
+
+    def feed(self, path: str, lines: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer to JSON Lines."""
+        self._connection.request("POST", path, lines, self.headers | {"Content-Type": "application/x-ndjson"})
         answer = self._connection.getresponse()
         return answer.status, answer.read()
 

@@ -42,7 +42,7 @@ class Filler(App):
 
 def groups_of(pid: int) -> dict[str, Path]:
     """The group of a process in each hierarchy of version 1, by controller."""
-    found = {}
+    found: dict[str, Path] = {}
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         found.update({name: ROOT / name / path.lstrip("/") for name in controllers.split(",")})

@@ -16,7 +16,7 @@ import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,13 +79,12 @@ class Memory:
         self.looks += 1
 
 
-def copy(count: int, after: float) -> list[tuple[str, str]]:
+def copy(count: int, after: float, kinds: Sequence[str] = tuple(KINDS)) -> list[tuple[str, str]]:
     """The applications that were pushed, and rows like them until there are so many: (address, kind)."""
     from django.utils import timezone
 
     from ovd_saas.store.records import Application, Release
 
-    kinds = list(KINDS)
     pushed = {row.name: row for row in Application.objects.filter(name__in=kinds).select_related("release")}
     for row in pushed.values():
         assert row.release is not None

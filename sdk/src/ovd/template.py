@@ -19,7 +19,7 @@ import time
 import traceback
 from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence
 
-from ovd import process, threads
+from ovd import pages, process, threads
 from ovd.walls import calls, enclose, namespaces, network, room
 
 LONGEST_ORDER = 1 << 17  # bytes
@@ -45,8 +45,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
     os.set_inheritable(options.orders, False)
     orders.send(json.dumps({"type": "warm", **_warm(options.preload)}).encode())
     spare: Optional[Spare] = None
+    is_compact = False
     while True:
         if spare is None and not select.select([orders], [], [], PAUSE)[0]:
+            if not is_compact:
+                pages.collapse()  # once, when nobody waits: all later forks are faster
+                is_compact = True
             spare = _ahead(options.walls, orders)
         message, descriptors, _, _ = socket.recv_fds(orders, LONGEST_ORDER, MOST_DESCRIPTORS)
         if not message:

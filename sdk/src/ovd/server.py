@@ -174,6 +174,8 @@ class Server:
             connection.uploads[id].add(header.get("file"), header.get("last"), body, self._limit)
         elif kind == "cancel":
             self._cancel(connection, id)
+        elif kind == "hello":
+            connection.send({"type": "ready", "id": id}, may_wait=False)
         else:
             raise ProtocolError(f"A frame of the unknown type {kind[:40]!r}.")
 

@@ -48,8 +48,9 @@ class Dispatcher:
         self.threads = threads or Threads()
         self.lanes: dict[int, Lane] = {}
         self.roster = Roster(self.threads, self.lanes, self._meet, self._pump)
+        self.roster.settle_seconds = waited.total_seconds() / 2
         self.waits = Waits()
-        self.leases = Leases(self.threads, lambda id_: self.waits.told([id_]), self.condemn)
+        self.leases = Leases(self.threads, lambda id_, run: self.waits.told([id_], run), self.condemn)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopping = False
         self._stop_at = 0.0
@@ -163,7 +164,10 @@ class Dispatcher:
         lane.has_queue = False  # a notice that comes meanwhile sets it again
         process.reserved += 1
         try:
-            claimed = await self.threads.call(claims.claim, process.id, now=timezone.now(), waited=self._waited)
+            claimed = await self.threads.call(
+                claims.claim, process.id, now=timezone.now(), waited=self._waited,
+                answered=process.has_answered and not self._waited,
+            )  # fmt: skip
         except DatabaseError as error:
             log.warning("cannot claim", application=lane.application_id, error=str(error).strip())
             claimed = Nothing.BUSY
@@ -219,7 +223,8 @@ class Dispatcher:
             self.roster.refresh(notice.get("application") or notice["id"])
         elif about == "execution" and notice["status"] in executions.FINAL:
             id_ = UUID(notice["id"])
-            self.waits.told([id_])
+            if not self.leases.is_ending(id_):
+                self.waits.told([id_])
             self.leases.on_state(id_, notice["status"])
             lane = self.lanes.get(notice["application"])
             if lane is not None and lane.has_queue and not self._waited:

@@ -36,14 +36,17 @@ class Unavailable(Exception):
 
 
 class Leases:
-    """`on_final` hears of each execution that ended here."""
+    """`on_final` hears of each execution that ended here, with its run if that ended it."""
 
-    def __init__(self, threads: Threads, on_final: Callable[[UUID], None], condemn: Callable[[Run, str], None]) -> None:
+    def __init__(
+        self, threads: Threads, on_final: Callable[[UUID, Run | None], None], condemn: Callable[[Run, str], None]
+    ) -> None:
         self._threads = threads
         self._on_final = on_final
         self._condemn = condemn
         self._telling: set[UUID] = set()  # whose happenings are being written, until `_told` is done
         self._told: asyncio.Future[None] | None = None
+        self._ended: set[UUID] = set()  # of which somebody said that they are final while our outcome was written
         self._drivers: set[asyncio.Task[None]] = set()
         self.runs: dict[UUID, Run] = {}
 
@@ -57,6 +60,14 @@ class Leases:
         if not run.is_visible and not run.is_settled:
             run.is_visible = True
             self._drive(run, self._insert_and_see_through(run))
+
+    def is_ending(self, id_: UUID) -> bool:
+        """Whether its outcome is being written, so that `on_final` hears of it in a moment."""
+        run = self.runs.get(id_)
+        if run is None or not run.is_settled:
+            return False
+        self._ended.add(id_)
+        return True
 
     def on_state(self, id_: UUID, state: str) -> None:
         """It is not ours any more: stop it. A person's cancel is enforced, whatever the process thinks."""
@@ -142,8 +153,10 @@ class Leases:
             run.is_final = await self._settle(run, outcome)
         finally:
             self.runs.pop(run.id, None)
-        if run.is_final:
-            self._on_final(run.id)
+            is_ended = run.id in self._ended
+            self._ended.discard(run.id)
+        if run.is_final or is_ended:
+            self._on_final(run.id, run if run.is_final else None)
 
     async def _settle(self, run: Run, outcome: Outcome) -> bool:
         """Whether it is final now, by our doing."""
@@ -173,7 +186,9 @@ class Leases:
         except DatabaseError:
             run.happenings = last + run.happenings
             raise
-        if not is_ours:
+        if is_ours:
+            run.archived = ending
+        else:
             log.info("a late result was dropped", execution=str(run.id), lease=run.order.lease)
         return is_ours
 

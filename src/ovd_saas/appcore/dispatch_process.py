@@ -13,6 +13,7 @@ from ovd_saas.appcore.dispatch_channel import Channel, ChannelLost
 from ovd_saas.appcore.dispatch_run import Loss, Outcome, Run, stored
 from ovd_saas.files import Missing
 
+HELLO = "hello"  # id of the question whether it is ready
 MOST_REFUSALS = 100  # of one process, beside its seats, before they count as attempts
 START_SLACK_SECONDS = 30.0  # beyond its time limit, for an execution that the process does not even begin
 
@@ -55,7 +56,9 @@ class LiveProcess:
     freed: Callable[["LiveProcess"], None]  # it has room again, or is gone
     overdue: Callable[[Run, str], None]  # a run took too long
     broken: Callable[["LiveProcess", str], None]  # it does what no process of ours does
-    is_open: bool = False  # its row says that it takes work
+    is_open: bool = False  # it takes work
+    is_coming: bool = False  # it takes work as soon as it is ready
+    has_answered: bool = False  # it is ready, as it says itself: its row may not say so yet
     is_given_up: bool = False  # it is to be killed
     reserved: int = 0  # seats kept for claims under way
     refusals: int = 0
@@ -97,6 +100,12 @@ class LiveProcess:
             if run is not spare:
                 self.settle(run, Loss(reason, counts=False))
 
+    def _ready(self) -> None:
+        self.has_answered = True
+        if self.is_coming and not self.is_open:
+            self.is_open = True
+            self.freed(self)
+
     def on_lost(self, reason: str, is_fault: bool = False) -> None:
         self.channel = None
         if is_fault:
@@ -130,6 +139,9 @@ class LiveProcess:
     def on_frame(self, header: dict[str, Any], body: bytes) -> bool:
         """Whether it is the last word about a run."""
         id_ = header.get("id")
+        if id_ == HELLO and header["type"] == "ready":
+            self._ready()
+            return False
         run = self.runs.get(id_) if isinstance(id_, str) else None
         if run is None or run.is_answered:
             return False  # of nobody here, or of a run that has ended or was given up

@@ -10,7 +10,7 @@ from django.db import Error as DatabaseError
 
 from ovd_saas.appcore import dispatch_rows
 from ovd_saas.appcore.dispatch_channel import connect
-from ovd_saas.appcore.dispatch_process import LiveProcess
+from ovd_saas.appcore.dispatch_process import HELLO, LiveProcess
 from ovd_saas.appcore.dispatch_rows import Living
 from ovd_saas.appcore.lanes import Lane
 from ovd_saas.store.threads import Threads
@@ -38,6 +38,7 @@ class Roster:
         self._stale: set[int] = set()
         self._everything_is_stale = True
         self._is_stale = asyncio.Event()
+        self.settle_seconds = 0.0  # between something having changed and a look, for who is in no hurry
 
     def refresh(self, application_id: int | None = None) -> None:
         """The processes of this application may have changed; None: of any."""
@@ -64,6 +65,8 @@ class Roster:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_REFRESH_SECONDS):
                     await self._is_stale.wait()
+            if self.settle_seconds:
+                await asyncio.sleep(self.settle_seconds)
 
     async def _apply(self, rows: list[Living], stale: set[int] | None) -> None:
         """Who is new is met before who is old is closed, so that there is always one to go to."""
@@ -82,7 +85,8 @@ class Roster:
         was_serving = any(process.is_serving for process in lane.processes.values())
         for process in [*lane.processes.values()]:
             row = rows.get(process.id)
-            process.is_open = row is not None and row.is_open
+            process.is_coming = row is not None and row.is_coming and row.is_current and not self.settle_seconds
+            process.is_open = row is not None and (row.is_open or (process.is_coming and process.has_answered))
             if row is None and not process.runs:
                 process.close()
         if not was_serving:
@@ -101,3 +105,5 @@ class Roster:
             asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self.refresh, row.application_id)
             return
         self._lane(row.application_id).processes[row.id] = process
+        if not row.is_open:
+            process.channel.send({"type": "hello", "id": HELLO})  # answered as soon as it executes

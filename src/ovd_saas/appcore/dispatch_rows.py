@@ -13,6 +13,7 @@ from ovd_saas.appcore.digests import canonical, digest
 from ovd_saas.appcore.dispatch_process import ServedModel, ServedRelease
 from ovd_saas.appcore.dispatch_run import Order
 from ovd_saas.domain import executions, processes
+from ovd_saas.store import statements
 from ovd_saas.store.records import Execution, Process, Release, Runner
 
 FILE_KINDS = ("image", "file")
@@ -32,29 +33,66 @@ class Living:
     hardware: dict[str, Any]
     is_open: bool  # takes new work
     is_coming: bool  # will take work as soon as it is ready
+    is_current: bool  # of the application's current edition
+
+
+_LIVING = f"""
+    SELECT process.id, process.application_id, process.release_id, release.xmin::text, model.id, model.number,
+        model.digest, process.address, process.concurrency, process.state, process.condemned <> '',
+        (process.release_id, process.model_id) IS NOT DISTINCT FROM (application.release_id, application.model_id),
+        runner.name, runner.facts ->> 'cpu', (runner.facts ->> 'cpus')::bigint, (runner.facts ->> 'memory_mb')::bigint,
+        runner.facts ->> 'platform'
+    FROM store_process AS process
+    JOIN store_application AS application ON application.id = process.application_id
+    JOIN store_release AS release ON release.id = process.release_id
+    JOIN store_runner AS runner ON runner.id = process.runner_id
+    LEFT JOIN store_modelversion AS model ON model.id = process.model_id
+    WHERE process.kind = '{Process.SERVE}' AND process.state <> '{processes.ENDED}' AND process.address <> ''"""  # noqa: S608 - constants
+_LIVING_OF = f"{_LIVING} AND process.application_id = ANY(%(applications)s)"
 
 
 def living(applications: Collection[int] | None) -> list[Living]:
     """The serving processes of these applications, or of all. One that is starting takes connections already."""
-    rows = Process.objects.filter(kind=Process.SERVE, state__in=processes.LIVING).exclude(address="")
-    if applications is not None:
-        rows = rows.filter(application_id__in=applications)
-    return [_living(row) for row in rows.select_related("release", "model", "runner", "application")]
+    if applications is None:
+        return [_living(*row) for row in statements.run(_LIVING, {})]
+    return [_living(*row) for row in statements.run(_LIVING_OF, {"applications": list(applications)})]
 
 
-def _living(row: Process) -> Living:
-    is_current = (row.release_id, row.model_id) == (row.application.release_id, row.application.model_id)
+def _living(
+    id_: UUID,
+    application_id: int,
+    release_id: int,
+    release_version: str,
+    model_id: int | None,
+    model_number: int,
+    model_digest: str,
+    address: str,
+    concurrency: int,
+    state: str,
+    is_condemned: bool,
+    is_current: bool,
+    machine: str,
+    *facts: Any,
+) -> Living:
+    named = zip(("cpu", "cpus", "memory_mb", "platform"), facts, strict=True)
     return Living(
-        id=row.pk,
-        application_id=row.application_id,
-        release=served(row.release),
-        model=ServedModel(row.model.pk, row.model.number, row.model.digest) if row.model else None,
-        address=row.address,
-        concurrency=row.concurrency,
-        hardware=hardware(row.runner),
-        is_open=row.state == processes.READY and not row.condemned and is_current,
-        is_coming=row.state == processes.STARTING and not row.condemned,
+        id=id_,
+        application_id=application_id,
+        release=_served(release_id, release_version),
+        model=ServedModel(model_id, model_number, model_digest) if model_id is not None else None,
+        address=address,
+        concurrency=concurrency,
+        hardware=hardware(Runner(name=machine, facts={name: value for name, value in named if value is not None})),
+        is_open=state == processes.READY and not is_condemned and is_current,
+        is_coming=state == processes.STARTING and not is_condemned,
+        is_current=is_current,
     )
+
+
+@lru_cache(maxsize=1000)
+def _served(release_id: int, version: str) -> ServedRelease:
+    """A release is large, and read once as long as its row stays the same."""
+    return served(Release.objects.get(pk=release_id))
 
 
 def served(release: Release) -> ServedRelease:
@@ -114,4 +152,5 @@ def order(execution: Execution) -> Order:
         consent=execution.consent,
         lease=execution.lease,
         attempts=execution.attempts,
+        started_at=execution.started_at,
     )

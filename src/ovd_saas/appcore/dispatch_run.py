@@ -49,6 +49,7 @@ class Order:
     consent: bool = False  # the application may learn from it
     lease: int = 0  # 0: there is no row yet
     attempts: int = 0
+    started_at: datetime | None = None  # as its row says
 
 
 @dataclass(slots=True)
@@ -86,6 +87,7 @@ class Run:
     is_visible: bool = False
     is_settled: bool = False
     is_final: bool = False  # its row is, by the doing of this server
+    archived: Ending | None = None  # what its row says, if this server wrote that
     is_begun: bool = False  # it left the process's own queue
     is_answered: bool = False  # the process has said its last word about it
     wire: str = ""  # its name on the channel: the same process may get the same execution again

@@ -6,7 +6,7 @@ the client is answered. Otherwise a queued row comes first, and the client waits
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -158,6 +158,8 @@ class Executions:
             execution_id, is_new = await self._dispatcher.threads.call(_submit, asked)
             if is_new:
                 await hold(waiting, asked.until - time.monotonic(), receive)
+                if waiting.done() and isinstance(run := waiting.result(), Run) and run.archived:
+                    return self._ended_here(asked, run, run.archived)
             else:
                 await self._wait_for_earlier(asked, execution_id, receive)
         return await self._read(asked, execution_id)
@@ -172,6 +174,11 @@ class Executions:
         view = await self._dispatcher.threads.call(_view, id_)
         status = 201 if view["status"] in states.FINAL else 202
         return answers.of_execution(status, view, execution_view.address(id_), asked.preferences.applied)
+
+    def _ended_here(self, asked: Asked, run: Run, ending: Ending) -> Answer:
+        """What it answered is still in memory, and its row says the same."""
+        row = replace(finished(run, ending), started_at=run.order.started_at or run.sent_at)
+        return self._say(201, row, asked, run)
 
     def _say(self, status: int, row: FinishedExecution, asked: Asked, run: Run) -> Answer:
         release, model = run.process.release, run.process.model

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from uuid import UUID
 
-from ovd_saas.appcore.dispatch_waits import Waits
+from ovd_saas.appcore.dispatch_waits import Waiting, Waits
 from ovd_saas.gateway.bodies import Disconnected, Receive
 from ovd_saas.gateway.refusals import TooManyHeld
 
@@ -38,7 +38,7 @@ class Holding:
                 del self._held[application_id]
 
     @contextlib.contextmanager
-    def waiting(self, id_: UUID) -> Iterator["asyncio.Future[bool]"]:
+    def waiting(self, id_: UUID) -> Iterator[Waiting]:
         """Done when this execution is final, or when the server stops."""
         waiting = self._waits.begin(id_)
         try:
@@ -47,7 +47,7 @@ class Holding:
             self._waits.end(id_, waiting)
 
 
-async def hold(waiting: "asyncio.Future[bool]", seconds: float, receive: Receive) -> None:
+async def hold(waiting: Waiting, seconds: float, receive: Receive) -> None:
     """Returns when it is done or the time is over. Raises Disconnected; the execution goes on."""
     listening = asyncio.ensure_future(receive())
     try:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Sum
 
 from ovd.hours import is_cron
-from ovd_saas.domain import executions, hours, processes
+from ovd_saas.domain import executions, hours
 from ovd_saas.domain.admission import Holder, Memory, Waiting
-from ovd_saas.store.records import Application, Execution, Process, Runner
+from ovd_saas.store import statements
+from ovd_saas.store.records import Application, Execution, Runner
 
 USUAL_SHARE = 0.8  # of a machine's memory is for applications, unless its runner says how much
 
@@ -21,6 +21,7 @@ _STANDING = """
            (SELECT count(*) FROM store_application WHERE waits_since IS NOT NULL)
     FROM store_process WHERE state <> 'ended' AND runner_id = %s"""
 
+_HELD = "SELECT coalesce(sum(memory_mb), 0) FROM store_process WHERE state <> 'ended' AND runner_id = %(runner)s"
 _AWAKE = """
     SELECT application.id, sum(process.memory_mb), max(process.ready_at),
            coalesce(release.manifest -> 'sleep' ->> 'keep_awake', ''),
@@ -86,9 +87,8 @@ def standing(runner: Runner, *, now: datetime, in_full: bool = False) -> Memory 
 
 def locked(runner: Runner) -> int:
     """What is held; nobody else asks or takes until the transaction ends. An application is locked before it."""
-    Runner.objects.select_for_update(no_key=True).values_list("pk").get(pk=runner.pk)
-    alive = Process.objects.filter(runner=runner).exclude(state=processes.ENDED)
-    return int(alive.aggregate(held=Sum("memory_mb", default=0))["held"])
+    statements.run("SELECT FROM store_runner WHERE id = %(runner)s FOR NO KEY UPDATE", {"runner": runner.pk})
+    return int(statements.run(_HELD, {"runner": runner.pk})[0][0])  # a statement of its own: it sees what was committed
 
 
 def holders(runner: Runner, *, now: datetime) -> list[Holder]:

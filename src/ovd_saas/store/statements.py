@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import JSONField, Model
 
 M = TypeVar("M", bound=Model)
+NEVER = 1 << 30  # executions before a statement is prepared by itself
 
 
 def run(sql: str, values: Mapping[str, Any]) -> list[Any]:
@@ -18,6 +19,7 @@ def run(sql: str, values: Mapping[str, Any]) -> list[Any]:
     def execute(sql: str, values: Mapping[str, Any], many: bool, context: Mapping[str, Any]) -> Sequence[Any]:
         connection.ensure_connection()
         assert connection.connection is not None
+        connection.connection.prepare_threshold = NEVER  # Django switches prepared statements off altogether
         with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
             cursor.execute(sql, values, prepare=True)
             return cursor.fetchall()

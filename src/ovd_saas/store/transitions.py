@@ -5,6 +5,7 @@ A write that changes zero rows means that somebody was faster; the caller gets N
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -93,19 +94,23 @@ _WAKE = f"""
     FROM moved"""  # noqa: S608 - names of columns, and constants
 
 
+@lru_cache(maxsize=1)
+def _wake() -> str:
+    fields = Process._meta.concrete_fields
+    values = [f"%(p_{field.attname})s::{field.db_type(connection)}" for field in fields]
+    return _WAKE.format(columns=", ".join(str(field.column) for field in fields), values=", ".join(values))
+
+
 def wake(process: Process, *, source: str, reason: str, now: datetime) -> bool:
     """Afterwards its application wakes, and this process is noted as starting: in one statement, so that either both
     are so, or neither, because it is not in that state any more or may not be served."""
     target = SERVICE.target(source, service.WAKE)
     if target is None:
         return False
-    fields: list[Any] = list(Process._meta.concrete_fields)
     named: dict[str, Any] = {
-        f"p{number}": field.get_db_prep_save(getattr(process, field.attname), connection)
-        for number, field in enumerate(fields)
+        f"p_{field.attname}": field.get_db_prep_save(getattr(process, field.attname), connection)
+        for field in Process._meta.concrete_fields
     }
-    cast = [f"%(p{number})s::{field.db_type(connection)}" for number, field in enumerate(fields)]
-    sql = _WAKE.format(columns=", ".join(field.column for field in fields), values=", ".join(cast))
     found: dict[str, Any] = {
         "application": process.application_id,
         "source": source,
@@ -114,7 +119,7 @@ def wake(process: Process, *, source: str, reason: str, now: datetime) -> bool:
         "reason": reason,
         "now": now,
     }
-    return bool(statements.run(sql, found | named))
+    return bool(statements.run(_wake(), found | named))
 
 
 def record(

@@ -84,7 +84,8 @@ def database(url: str) -> dict[str, Any]:
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": 8000,
-        "options": "-c idle_in_transaction_session_timeout=15s -c lock_timeout=10s -c statement_timeout=60s",
+        "options": "-c idle_in_transaction_session_timeout=15s -c lock_timeout=10s -c statement_timeout=60s"
+        " -c plan_cache_mode=force_generic_plan",  # what is prepared (store/statements.py) is planned once
     }
     return {
         "ENGINE": "django.db.backends.postgresql",

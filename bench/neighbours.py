@@ -2,9 +2,10 @@
 
     .venv/bin/python bench/neighbours.py [--rounds 20] [--seconds 1.5] [--kinds echo,sums]
 
-Starts a whole platform in a temporary folder, wakes tests/apps/echo and bench/apps/sums (about 5 ms of arithmetic), and has
-bench/apps/learns keep two threads busy. One client executes through the public API without a pause, in rounds: while
-the learning process is stopped, and while it goes on. Prints medians over the rounds, and what learning got meanwhile.
+Starts a whole platform in a temporary folder, wakes tests/apps/echo and bench/apps/sums (about 5 ms of arithmetic),
+and has bench/apps/learns keep two threads busy. One client executes through the public API without a pause, in rounds:
+while the learning process is stopped, and while it goes on. Prints medians over the
+rounds, and what learning got meanwhile.
 """
 
 import argparse

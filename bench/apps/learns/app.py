@@ -1,4 +1,4 @@
-"""Learns: keeps two threads busy until it is told to stop, without the interpreter's lock, as numerical libraries do."""
+"""Learns: keeps two threads busy until it is told to stop; they need no lock of the interpreter, as in NumPy."""
 
 import hashlib
 import threading

@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import resource
 import signal
 import sys
 from dataclasses import replace
@@ -29,7 +30,8 @@ def main() -> int:
         log.error("%s", error)
         return 2
     strays.adopt()
-    groups = Groups(settings.home)
+    _open_many_files()
+    groups = Groups(settings.home, are_wanted=settings.cgroups)
     standing |= groups.standing()
     try:
         walls.insist(settings.walls, standing)
@@ -44,6 +46,12 @@ def main() -> int:
         groups.close()
         os.close(lock)
     return 0
+
+
+def _open_many_files() -> None:
+    """Each process of an application costs the runner up to ten descriptors."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _take(settings: configuration.Configuration) -> int:

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 SPARES = 64  # empty groups kept for the next processes; making one costs ten times as much as taking one
 RESIDUE = 16 * MB  # an empty group still holds the files it read first; one with more than this is not used again
 SWEEPS = 20  # over the descendants of a process that enters: each round finds what those before forked meanwhile
+LONGEST = 8192  # bytes that we read of a file
 ROUNDS = 3  # of killing what is in a group; what takes longer to die is looked at again later
 LAST_SECONDS = 1.0  # for what is killed when a runner begins or ends
 PATIENCE = 5.0  # seconds for a process to enter its group, when its end must wait for that
@@ -40,8 +41,12 @@ class Group:
         self._hierarchies = found
         self._porter = porter
         self._entering: Future[None] | None = None
+        self._has_failed = False  # the process could not enter
+        self._open: dict[str, int] = {}  # files that are read again and again, by name
         self._set: dict[Path, str] = {}  # what was written where, so that it need not be written again
-        self._kills, self._refusals, self._cpu = 0, 0, 0.0  # counted before the present process came
+        self._kills, self._refusals, self._cpu = b"", b"", 0.0  # counted before the present process came
+        self._controllers = {controller for hierarchy in found for controller in hierarchy.controllers}
+        self.holds = False  # whether it bounds both memory and tasks: then nothing else need be looked at
         for folder in self._folders():
             folder.mkdir(exist_ok=True)
 
@@ -51,6 +56,8 @@ class Group:
         """From now on it bounds this process. Raises OSError."""
         self.process, self.limits, self.background, self._scratch_mb = process, limits, background, scratch_mb
         self.pid, self._entering = 0, None
+        self._has_failed = False
+        self.holds = self._controllers >= {MEMORY, TASKS}
         self._bound_memory((limits.memory_mb + scratch_mb) * MB)
         self._bound_tasks(limits.tasks)
         self._weigh(limits.cpus, background)
@@ -70,8 +77,7 @@ class Group:
 
     def bounds(self, controller: str) -> bool:
         """Whether the process is bound by this controller (`memory`, `pids`) or on its way there."""
-        has_failed = self._entering is not None and self._entering.done() and self._entering.exception() is not None
-        return not has_failed and any(controller in hierarchy.controllers for hierarchy in self._hierarchies)
+        return not self._has_failed and controller in self._controllers
 
     def kill(self) -> bool:
         """End all that is in it; True when it is empty. Nobody in it can fork meanwhile, where tasks are bounded."""
@@ -91,6 +97,8 @@ class Group:
 
     def remove(self) -> bool:
         """Remove it; False while processes are in it."""
+        while self._open:
+            os.close(self._open.popitem()[1])
         left = [folder for folder in self._folders() if not hierarchies.remove(folder)]
         return not left
 
@@ -109,18 +117,19 @@ class Group:
         found = self._folder(MEMORY)
         if found is None:
             return 0
-        version, folder = found
-        table = _table(folder / "memory.stat")
-        if version == 1:
-            return table.get("rss", 0) + table.get("shmem", 0) + _number(folder / "memory.kmem.usage_in_bytes")
+        table = _table(self._look(MEMORY, "memory.stat", "memory.stat"))
+        if found[0] == 1:
+            kernel = _number(self._look(MEMORY, "memory.kmem.usage_in_bytes", ""))
+            return table.get("rss", 0) + table.get("shmem", 0) + kernel
         return table.get("anon", 0) + table.get("shmem", 0) + table.get("kernel", 0)
 
     def breach(self) -> str | None:
         """The bound that was met: `memory`, also when the kernel killed only a child, or `tasks`."""
-        if self._killed() > self._kills or self._is_over():
+        killed = self._killed()
+        if (killed != self._kills and _kills(killed) > _kills(self._kills)) or self._is_over():
             return "memory"
         tasks = self._read(TASKS, "pids.current", "pids.current")
-        if tasks >= self.limits.tasks or self._refused() > self._refusals:
+        if tasks >= self.limits.tasks or self._refused() != self._refusals:
             return "tasks"
         return None
 
@@ -132,28 +141,21 @@ class Group:
         found = self._folder(MEMORY)
         if found is None or self._read(MEMORY, "memory.usage_in_bytes", "memory.current") <= limit:
             return False
-        table = _table(found[1] / "memory.stat")
+        table = _table(self._look(MEMORY, "memory.stat", "memory.stat"))
         return table.get("rss" if found[0] == 1 else "anon", 0) > limit
 
-    def _killed(self) -> int:
-        found = self._folder(MEMORY)
-        if found is None:
-            return 0
-        return _table(found[1] / ("memory.oom_control" if found[0] == 1 else "memory.events")).get("oom_kill", 0)
+    def _killed(self) -> bytes:
+        """The line of how many processes the kernel killed for memory, `oom_kill 3`, and others."""
+        return self._look(MEMORY, "memory.oom_control", "memory.events")
 
-    def _refused(self) -> int:
-        """Forks that failed because there were too many tasks."""
-        found = self._folder(TASKS)
-        return _table(found[1] / "pids.events").get("max", 0) if found else 0
+    def _refused(self) -> bytes:
+        """The line of how many forks failed because there were too many tasks."""
+        return self._look(TASKS, "pids.events", "pids.events")
 
     def _seconds(self) -> float:
-        for hierarchy in self._hierarchies:
-            folder = hierarchy.folder / self.name
-            if TIME in hierarchy.controllers:
-                return _number(folder / "cpuacct.usage") / 1e9
-            if hierarchy.version == 2:
-                return _table(folder / "cpu.stat").get("usage_usec", 0) / 1e6
-        return 0.0
+        if self._folder(TIME) is not None:
+            return _number(self._look(TIME, "cpuacct.usage", "")) / 1e9
+        return _table(self._look(CPU, "", "cpu.stat")).get("usage_usec", 0) / 1e6
 
     # --- bounds
 
@@ -214,8 +216,20 @@ class Group:
 
     def _read(self, controller: str, first: str, second: str) -> int:
         """The number in a file, as version 1 or version 2 names it; 0 where there is none."""
+        return _number(self._look(controller, first, second))
+
+    def _look(self, controller: str, first: str, second: str) -> bytes:
+        """What is in a file, as version 1 or version 2 names it. It stays open: opening costs ten times as much."""
         found = self._folder(controller)
-        return _number(found[1] / (first if found[0] == 1 else second)) if found else 0
+        name = "" if found is None else (first if found[0] == 1 else second)
+        if found is None or not name:
+            return b""
+        try:
+            if name not in self._open:
+                self._open[name] = os.open(found[1] / name, os.O_RDONLY | os.O_CLOEXEC)
+            return os.pread(self._open[name], LONGEST, 0)
+        except OSError:  # this kernel has no such file, or somebody removed the group
+            return b""
 
     def _enter(self, pid: int) -> None:
         """In a thread of its own. Raises OSError when the kernel refuses; a process that has ended is no reason."""
@@ -228,7 +242,8 @@ class Group:
                 moved |= self._move(fresh)
             log.warning("%s forks faster than it can be put into its control group.", self.process)
         except OSError as error:
-            log.error("Process %s is not in its control group: %s.", self.process, error)
+            log.error("Process %s is not in its control group, and watched instead: %s.", self.process, error)
+            self._has_failed, self.holds = True, False
             raise
 
     def _move(self, moving: set[int]) -> set[int]:
@@ -246,7 +261,7 @@ class Group:
 class Groups:
     """The control groups of this runner. What an earlier runner of the same folders left is ended and removed."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, are_wanted: bool = True) -> None:
         self._record = home / "groups.json"
         self._prefix = f"ovd-{hashlib.sha256(os.fsencode(home)).hexdigest()[:8]}-"
         self._number = 0
@@ -255,7 +270,10 @@ class Groups:
         self._porter = ThreadPoolExecutor(1, thread_name_prefix="groups")
         candidates = hierarchies.mounted()
         self._sweep({hierarchy.folder for hierarchy in candidates})
-        self.hierarchies, self.missing = hierarchies.usable(candidates, f"{self._prefix}try")
+        if are_wanted:
+            self.hierarchies, self.missing = hierarchies.usable(candidates, f"{self._prefix}try")
+        else:
+            self.hierarchies, self.missing = [], dict.fromkeys((MEMORY, TASKS, CPU), "OVD_CGROUPS is off.")
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._record.write_text(json.dumps([str(hierarchy.folder) for hierarchy in self.hierarchies]))
 
@@ -285,6 +303,10 @@ class Groups:
             log.error("No control group for process %s, which is watched instead: %s.", process, error)
             return None
         return group
+
+    def warm(self) -> None:
+        """Start the thread that moves processes, before the first of them waits for it."""
+        self._porter.submit(int)
 
     def release(self, group: Group) -> None:
         """Its process has ended: end what is left in it, and keep it for another, or remove it."""
@@ -330,19 +352,17 @@ class Groups:
             time.sleep(0.01)
 
 
-def _number(file: Path) -> int:
-    """The number in a file; 0 when there is none, `max` counts as none."""
-    try:
-        text = file.read_text().strip()
-    except OSError:
-        return 0
+def _number(text: bytes) -> int:
+    """A number alone; 0 for anything else, such as `max`."""
+    text = text.strip()
     return int(text) if text.isdigit() else 0
 
 
-def _table(file: Path) -> dict[str, int]:
-    """A file of names and numbers; empty when it cannot be read."""
-    try:
-        lines = file.read_text().splitlines()
-    except OSError:
-        return {}
-    return {name: int(value) for name, _, value in (line.partition(" ") for line in lines) if value.isdigit()}
+def _table(text: bytes) -> dict[str, int]:
+    """Lines of a name and a number each."""
+    words = text.split()
+    return {name.decode(): int(value) for name, value in zip(words[::2], words[1::2], strict=False) if value.isdigit()}
+
+
+def _kills(text: bytes) -> int:
+    return _table(text).get("oom_kill", 0)

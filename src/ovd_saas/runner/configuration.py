@@ -31,6 +31,7 @@ class Configuration:
     templates_mb: int = 4096  # memory of all templates; beyond it those unused for longest go
     applications_mb: int = 0  # memory that processes of applications may be promised, together
     uids: tuple[int, int] = FIRST_UIDS  # first user, and how many, that a runner of root's gives to processes
+    cgroups: bool = True  # make control groups where that is possible
     walls: str = ""  # that must stand: all, or names with commas; empty: as many as can
     source_packages: bool = False  # locks may name packages that are built here, by scripts that no wall surrounds
     is_namespaced: bool = False  # it runs as an ordinary user, in a namespace of its own
@@ -95,6 +96,7 @@ def read(variables: Mapping[str, str] = os.environ) -> Configuration:
         templates_mb=int(_megabytes(variables, "OVD_TEMPLATES_MB", min(machine.memory_mb() / 4, 4096.0))),
         applications_mb=int(_megabytes(variables, "OVD_MEMORY_MB", machine.memory_mb() * 0.8)),
         uids=_range(variables, "OVD_UIDS", FIRST_UIDS),
+        cgroups=_choice(variables, "OVD_CGROUPS", "on", "off") == "on",
         walls=variables.get("OVD_WALLS", ""),
         source_packages=variables.get("OVD_SOURCE_PACKAGES", "") == "1",
         uv_cache=Path(variables.get("UV_CACHE_DIR") or home / "runner/cache/uv").absolute(),
@@ -103,6 +105,14 @@ def read(variables: Mapping[str, str] = os.environ) -> Configuration:
 
 def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
     return _positive(variables, name, default, "a number of seconds")
+
+
+def _choice(variables: Mapping[str, str], name: str, *choices: str) -> str:
+    """One of the choices, the first of which is meant when nothing is said."""
+    text = variables.get(name) or choices[0]
+    if text not in choices:
+        raise Misconfigured(f"{name} is {text!r}; it must be {' or '.join(choices)}. Correct or unset it.")
+    return text
 
 
 def _megabytes(variables: Mapping[str, str], name: str, default: float) -> float:

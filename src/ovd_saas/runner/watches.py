@@ -1,6 +1,7 @@
 """Watches: looks at living processes, and ends those over a bound: where a control group holds them, what it counted;
 elsewhere what /proc says. Built so that hundreds of processes cost less than a hundredth of a processor."""
 
+import os
 from collections.abc import Collection
 from typing import Protocol
 
@@ -36,42 +37,71 @@ class Watch:
     def __init__(self) -> None:
         self._ticks = 0
         self._fine: dict[int, int] = {}  # process: resident bytes with which it was within its limit
+        self._open: dict[int, int] = {}  # process: the file that tells its resident pages; opening is what is dear
 
     def look(self, watched: Collection[Watched]) -> None:
         """Call it every TICK."""
         self._ticks += 1
-        free = [child for child in watched if not _holds(child, MEMORY) or not _holds(child, TASKS)]
-        is_full = self._ticks % TREES == 0
-        trees = footprints.trees({child.pid for child in free}) if is_full and free else None
-        for child in free:
-            self._judge(child, footprints.one(child.pid) if trees is None else trees[child.pid], is_full=is_full)
+        free = [child for child in watched if child.group is None or not child.group.holds]
+        if free and self._ticks % TREES == 0:
+            trees = footprints.trees({child.pid for child in free})
+            for child in free:
+                self._judge(child, trees[child.pid])
+        else:
+            for child in free:
+                self._glance(child)
         if self._ticks % GROUPS == 0:
             for child in watched:
                 if child.group is not None and (breach := child.group.breach()) is not None:
                     child.kill(breach)
-                if child.must_give_way and not _holds(child, CPU):
+                if child.must_give_way and not _is_bound(child, CPU):
                     child.must_give_way = not priorities.give_way(child.pid)
-            self._fine = {child.pid: self._fine[child.pid] for child in free if child.pid in self._fine}
+            self._forget({child.pid for child in free})
 
-    def _judge(self, child: Watched, footprint: Footprint, *, is_full: bool) -> None:
-        """What no group bounds."""
-        if not _holds(child, MEMORY) and self._is_too_large(child, footprint, is_full=is_full):
+    def _judge(self, child: Watched, footprint: Footprint) -> None:
+        """With its children, what no group bounds."""
+        resident = footprint.rss_bytes - child.inherited_bytes
+        if not _is_bound(child, MEMORY) and self._is_too_large(child, resident, footprint.pids):
             child.kill("memory")
-        elif not _holds(child, TASKS) and footprint.tasks >= child.limits.tasks:
+        elif not _is_bound(child, TASKS) and footprint.tasks >= child.limits.tasks:
             child.kill("tasks")
 
-    def _is_too_large(self, child: Watched, footprint: Footprint, *, is_full: bool) -> bool:
+    def _glance(self, child: Watched) -> None:
+        """At the process alone. One that was found within its limit must grow to be suspected again."""
+        resident = self._resident(child.pid) - child.inherited_bytes
+        is_suspect = resident > GROWTH * self._fine.get(child.pid, 0)
+        if is_suspect and not _is_bound(child, MEMORY) and self._is_too_large(child, resident, [child.pid]):
+            child.kill("memory")
+
+    def _is_too_large(self, child: Watched, resident: int, pids: Collection[int]) -> bool:
         """Resident pages are counted once for each process and come with files that the kernel can drop, so they
         raise a suspicion only. Exact is what each holds of pages of its own and of shared memory, divided by the number
         of their users; its template's can be no more of that than it was born with."""
         limit = child.limits.memory_mb * MB
-        suspicion = footprint.rss_bytes - child.inherited_bytes
-        if suspicion <= limit or (not is_full and suspicion <= GROWTH * self._fine.get(child.pid, 0)):
+        if resident <= limit:
             return False
-        exact = footprints.shared_fairly(footprint.pids, ("Pss_Anon:", "Pss_Shmem:"))
-        self._fine[child.pid] = suspicion
-        return exact - child.inherited_bytes > limit
+        self._fine[child.pid] = resident
+        return footprints.shared_fairly(pids, ("Pss_Anon:", "Pss_Shmem:")) - child.inherited_bytes > limit
+
+    def _resident(self, pid: int) -> int:
+        """Bytes; 0 when the process has ended."""
+        try:
+            if pid not in self._open:
+                self._open[pid] = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+            return int(os.pread(self._open[pid], 64, 0).split()[1]) * footprints.PAGE
+        except (OSError, IndexError):
+            self._close(pid)
+            return 0
+
+    def _forget(self, known: Collection[int]) -> None:
+        self._fine = {pid: size for pid, size in self._fine.items() if pid in known}
+        for pid in self._open.keys() - known:
+            self._close(pid)
+
+    def _close(self, pid: int) -> None:
+        if pid in self._open:
+            os.close(self._open.pop(pid))
 
 
-def _holds(child: Watched, controller: str) -> bool:
+def _is_bound(child: Watched, controller: str) -> bool:
     return child.group is not None and child.group.bounds(controller)

@@ -83,7 +83,13 @@ def _launch(order: dict[str, Any], place: str, base: int | None, line: socket.so
     here, there = os.dup(line.fileno()), os.dup(tell)
     os.dup2(there, NEIGHBOUR)
     os.dup2(here, ORDERS)
-    variables = {"PYTHONPATH": ":".join(order["paths"]), "HOME": "/scratch", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+    variables = {
+        "PYTHONPATH": ":".join(order["paths"]),
+        "HOME": "/scratch",
+        "TMPDIR": "/scratch",
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+    }
     os.execve(order["python"], [order["python"], "-c", TEMPLATE], {**variables, **order.get("variables", {})})
 
 

@@ -54,7 +54,7 @@ EVERYDAY = {
         "import getpass, os, ssl, tempfile, time\n"
         "print(getpass.getuser()[:3], tempfile.gettempdir(), len(ssl.create_default_context().get_ca_certs()) >= 0, "
         "os.cpu_count() > 0, time.localtime()[0] > 2000)",
-        "app /tmp True True True",
+        "app /scratch True True True",
     ),
 }
 

@@ -172,7 +172,7 @@ class Dispatcher:
             log.warning("cannot claim", application=lane.application_id, error=str(error).strip())
             claimed = Nothing.BUSY
         if isinstance(claimed, Execution):
-            lane.has_queue = True
+            lane.has_queue |= claimed.others_wait
             order = dispatch_rows.order(claimed)
             if process.channel is None:
                 process.reserved -= 1

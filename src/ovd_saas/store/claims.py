@@ -58,14 +58,15 @@ class Happening:
 
 
 _SEAT = """
-    SELECT process.application_id, process.concurrency, process.state, process.ready_at,
+    SELECT pg_try_advisory_xact_lock(%(key)s), process.application_id, process.concurrency, process.state,
+        process.ready_at,
         process.condemned = '' AND process.kind = %(serve)s
             AND (process.release_id, process.model_id)
                 IS NOT DISTINCT FROM (application.release_id, application.model_id),
         EXISTS (SELECT FROM store_execution AS late WHERE late.application_id = process.application_id
             AND late.status = 'queued' AND late.deadline_at <= %(now)s)
     FROM store_process AS process JOIN store_application AS application ON application.id = process.application_id
-    WHERE process.id = %(process)s FOR UPDATE OF process SKIP LOCKED"""
+    WHERE process.id = %(process)s"""
 _RUNNING = "SELECT count(*) FROM store_execution WHERE status = 'running' AND process = %(process)s"
 _CLAIM = f"""
     WITH next AS (
@@ -85,7 +86,8 @@ _CLAIM = f"""
         SELECT id, 'status', json_build_object('status', 'running', 'attempt', attempts), %(now)s FROM claimed
     )
     SELECT {statements.columns(Execution, "claimed")}, pg_notify('{CHANNEL}', json_build_object(
-        'about', 'execution', 'id', id, 'application', application_id, 'status', 'running')::text)
+        'about', 'execution', 'id', id, 'application', application_id, 'status', 'running')::text), (
+        SELECT count(*) > 1 FROM store_execution WHERE application_id = %(application)s AND status = 'queued')
     FROM claimed"""  # noqa: S608 - constants
 
 
@@ -105,18 +107,26 @@ def claim(
     found = {
         "application": application_id, "process": process_id, "now": now, "before": now - waited, "until": now + LEASE,
     }  # fmt: skip
-    claimed = statements.read(Execution, _CLAIM, found)
-    return claimed[0][0] if claimed else Nothing.EMPTY
+    for execution, (_, others_wait) in statements.read(Execution, _CLAIM, found):
+        execution.others_wait = others_wait
+        return execution
+    return Nothing.EMPTY
 
 
 def _seat(process_id: UUID, *, now: datetime, ready_before: datetime, answered: bool) -> int | Nothing:
-    """The application of this process, which is locked now, when it may take one more; only the application's current
-    edition gets work."""
-    rows = statements.run(_SEAT, {"process": process_id, "serve": Process.SERVE, "now": now})
+    """The application of this process, when it may take one more; only the application's current edition gets work.
+
+    Until the transaction ends, nobody else claims for this process. Its row is not locked: whoever notes that it is
+    ready, or drains it, does not wait for claims, nor they for him. What is claimed for a process that is drained at
+    the same moment is executed still, or refused by it and given back.
+    """
+    key = int.from_bytes(process_id.bytes[8:], signed=True)
+    rows = statements.run(_SEAT, {"process": process_id, "key": key, "serve": Process.SERVE, "now": now})
     if not rows:
-        return Nothing.BUSY if Process.objects.filter(pk=process_id).exists() else Nothing.GONE
-    application_id: int = rows[0][0]
-    concurrency, state, ready_at, is_open, is_late = rows[0][1:]
+        return Nothing.GONE
+    is_mine, application_id, concurrency, state, ready_at, is_open, is_late = rows[0]
+    if not is_mine:
+        return Nothing.BUSY
     if state == processes.STARTING and answered:
         state, ready_at = processes.READY, ready_before
     if state != processes.READY or not is_open:
@@ -128,7 +138,7 @@ def _seat(process_id: UUID, *, now: datetime, ready_before: datetime, answered: 
         return Nothing.FULL
     if is_late:
         expire(application_id, now=now)
-    return application_id
+    return int(application_id)
 
 
 def _tell_running(execution: Execution, now: datetime) -> None:

@@ -46,6 +46,8 @@ class Execution(models.Model):
     sampled = models.JSONField(null=True)  # {batch} or {why} it is none; None: not looked at as a sample yet
     taken_down_at = models.DateTimeField(null=True)
 
+    others_wait = True  # no column: whether others waited beside it when it was claimed
+
     class Meta:
         indexes = [
             models.Index(fields=["application", "-created_at"], name="execution_recent"),

@@ -12,6 +12,24 @@ LONGEST = 500  # characters of a path inside
 DEEPEST = 30  # folders
 
 
+LONGEST_EXTENSION = 64 << 10  # bytes of an extended header
+
+
+class Entry(tarfile.TarInfo):
+    """An entry of a tar from strangers (`tarfile.open(…, tarinfo=Entry)`), whose extended headers, such as long names,
+    are of a bearable size: the library reads them into memory whole."""
+
+    _EXTENDED = b"LKxgX"  # types
+
+    def _proc_member(self, tar: tarfile.TarFile) -> "Entry":
+        if self.size < 0:
+            raise tarfile.ReadError("an entry has less than no bytes")
+        if self.type in (bytes([kind]) for kind in self._EXTENDED) and self.size > LONGEST_EXTENSION:
+            raise tarfile.ReadError(f"an extended header has {self.size} bytes")
+        found: Entry = super()._proc_member(tar)  # type: ignore[misc]
+        return found
+
+
 class Unfit(ValueError):
     """A folder cannot be kept, or a tar cannot be unpacked; the message says what in it."""
 
@@ -63,10 +81,10 @@ def unpack(tar_file: Path, folder: Path) -> None:
     links, or names outside of the folder, or the same name twice; what was there by then stays."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with tarfile.open(tar_file, "r:", encoding="utf-8") as tar:
+        with tarfile.open(tar_file, "r:", encoding="utf-8", tarinfo=Entry) as tar:
             for entry in tar:
                 _unpack(tar, entry, folder)
-    except (tarfile.TarError, EOFError, UnicodeError) as error:
+    except (tarfile.TarError, EOFError, UnicodeError, RecursionError) as error:
         raise Unfit(f"It is not a whole tar: {error}.") from None
     except (FileExistsError, NotADirectoryError) as error:
         raise Unfit(f"It holds the same name twice: {error.filename}.") from None

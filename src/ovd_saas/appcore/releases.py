@@ -9,7 +9,9 @@ from typing import Any, BinaryIO
 from django.db import transaction
 
 from ovd.schema import FieldError
+from ovd.tars import Entry
 from ovd_saas.appcore import applications, editions, loose_files
+from ovd_saas.appcore.dispatch_told import printable
 from ovd_saas.appcore.refusals import Refusal
 from ovd_saas.domain import outlook, status
 from ovd_saas.domain import releases as states
@@ -20,6 +22,7 @@ from ovd_saas.store.records import Application, Organisation, Release
 
 LARGEST_MANIFEST = 1 << 20  # bytes
 LARGEST_UNPACKED = 2 << 30  # bytes, as at the runner
+MOST_ENTRIES = 20_000  # likewise
 LARGEST_DESCRIPTION = 200_000  # bytes
 
 
@@ -170,8 +173,9 @@ def description(digest: str, manifest: dict[str, Any]) -> str:
 
 def read_file(digest: str, name: str, largest: int) -> bytes | None:
     """One file of a release's archive, by its path in the folder; None when missing or over `largest` bytes."""
-    with files.open(digest) as archive, tarfile.open(fileobj=archive, mode="r|gz") as tar:
+    with files.open(digest) as archive, tarfile.open(fileobj=archive, mode="r|gz", tarinfo=Entry) as tar:
         for member in tar:
+            tar.members = []  # type: ignore[attr-defined]
             if _path(member) == name and member.isfile() and member.size <= largest:
                 file = tar.extractfile(member)
                 return file.read() if file else None
@@ -186,9 +190,12 @@ def read_manifest(archive: BinaryIO) -> dict[str, Any]:
     """The parsed `ovd.toml` at the top of a tar.gz. Raises BadArchive."""
     total = 0
     try:
-        with tarfile.open(fileobj=archive, mode="r|gz") as tar:
-            for member in tar:
+        with tarfile.open(fileobj=archive, mode="r|gz", tarinfo=Entry) as tar:
+            for count, member in enumerate(tar, start=1):
+                tar.members = []  # type: ignore[attr-defined]  # the library remembers every entry
                 total += member.size
+                if count > MOST_ENTRIES:
+                    raise _bad(f"The archive has more than {MOST_ENTRIES:,} entries. Leave data and caches out.")
                 if total > LARGEST_UNPACKED:
                     raise _bad(f"The archive unpacks to more than {LARGEST_UNPACKED >> 30} GiB. Leave data out.")
                 if _path(member) != "ovd.toml" or not member.isfile():
@@ -196,13 +203,14 @@ def read_manifest(archive: BinaryIO) -> dict[str, Any]:
                 file = tar.extractfile(member)
                 if file is None or member.size > LARGEST_MANIFEST:
                     raise _bad(f"ovd.toml has more than {LARGEST_MANIFEST >> 20} MiB.")
-                return tomllib.loads(file.read().decode())
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+                return _parsed(file.read())
+    except (tarfile.TarError, zlib.error, EOFError, OSError, RecursionError) as error:
+        why = printable(str(error)[:200])
         raise BadArchive(
-            f"The archive is not a readable tar.gz: {error}. Send the folder with `ovd push`.",
-            errors=[FieldError("archive", str(error))],
+            f"The archive is not a readable tar.gz: {why}. Send the folder with `ovd push`.",
+            errors=[FieldError("archive", why)],
         ) from None
-    except RecursionError:
+    except _Deep:
         raise _bad("ovd.toml is nested too deeply.") from None
     except ValueError as error:  # of TOML, of UTF-8, of numbers beyond all bounds
         raise BadArchive(
@@ -213,6 +221,17 @@ def read_manifest(archive: BinaryIO) -> dict[str, Any]:
         "The archive holds no ovd.toml at its top. Send the application's folder with `ovd push`.",
         errors=[FieldError("ovd.toml", "It is missing.")],
     )
+
+
+class _Deep(Exception):
+    """TOML nested too deeply."""
+
+
+def _parsed(manifest: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(manifest.decode())
+    except RecursionError:
+        raise _Deep from None
 
 
 def _bad(detail: str) -> BadArchive:

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ovd import preloads
+from ovd_saas.runner import told
 from ovd_saas.runner.commands import Outcome
 from ovd_saas.runner.failures import PreparationFailed
 
+MOST_PROBLEMS = 1_000
+LONGEST_REPORT = 100_000  # characters
+LONGEST_LINE = 10_000
 REMEMBERED = 15  # last lines of other output that go into the message of a failure
 
 
@@ -27,6 +31,7 @@ class Report:
     def take(self, stream: str, line: str) -> None:
         event = _event(line) if stream == "stdout" else None
         if event is None:
+            line = told.text(line, LONGEST_LINE)
             self.say(line)
             self.last.append(line)
             del self.last[:-REMEMBERED]
@@ -39,14 +44,16 @@ class Report:
             self.schema = event.get("schema")
             self.say("The application imports, and its schema is known.")
         elif kind == "sample":
-            sample = {key: event.get(key) for key in ("name", "status", "message", "seconds")}
-            self.samples.append(sample)
+            sample = told.sample(event)
+            if len(self.samples) <= told.MOST_SAMPLES:
+                self.samples.append(sample)
             self.say(_wording(sample))
         elif kind == "preload":
-            self.say(preloads.said(event.get("modules") or [], event.get("source") or ""))
+            self.say(preloads.said(told.names(event.get("modules")), told.text(event.get("source"), told.LONGEST_NAME)))
         elif kind == "problem":
-            problem = _place(event)
-            self.problems.append(problem)
+            problem = told.text(_place(event))
+            if len(self.problems) < MOST_PROBLEMS:
+                self.problems.append(problem)
             self.say(problem)
         elif kind == "done":
             self.is_done, self.is_ok = True, event.get("ok") is True
@@ -55,6 +62,10 @@ class Report:
         """The schema of a folder that passed. Raises PreparationFailed."""
         failed = [_wording(sample) for sample in self.samples if sample["status"] != "passed"]
         if outcome.ok and self.is_done and self.is_ok and self.schema is not None and not failed:
+            if wrong := told.wrong(self.schema):
+                raise PreparationFailed("import", f"The schema that it tells {wrong}")
+            if len(self.samples) > told.MOST_SAMPLES:
+                raise PreparationFailed("samples", f"It has more than {told.MOST_SAMPLES:,} samples.")
             return self.schema
         stage = "samples" if self.schema is not None else "import"
         why = failed + self.problems
@@ -63,7 +74,7 @@ class Report:
             why += [] if failed + self.problems else [line for line in self.last if line not in outcome.message]
         elif not why:
             why = self.last or ["The check says that the application is not in order, but not why."]
-        raise PreparationFailed(stage, "\n".join(why))
+        raise PreparationFailed(stage, told.text("\n".join(why), LONGEST_REPORT))
 
 
 def _event(line: str) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from ovd_saas.runner import footprints, sandbox, strays, watches
+from ovd_saas.runner import footprints, sandbox, strays, told, watches
 from ovd_saas.runner.cgroups import Group, Groups
 from ovd_saas.runner.endings import Exit
 from ovd_saas.runner.hierarchies import MEMORY
@@ -113,7 +113,7 @@ class Child:
 
     def _last_error_line(self) -> str:
         lines = self._errors.decode("utf-8", errors="replace").strip().splitlines()
-        return lines[-1].strip()[:LONGEST_LINE] if lines else ""
+        return told.line(lines[-1].strip(), LONGEST_LINE) if lines else ""
 
 
 class _Pipe:
@@ -194,6 +194,8 @@ class Nursery:
     def __init__(self, start: Spawn, groups: Groups | None = None) -> None:
         self._start = start
         self._groups = groups
+        if groups is not None:
+            groups.warm()
         self._sight = watches.Watch()
         self._children: set[Child] = set()
         self._expected = 0  # orphans that are about to be handed to us, and are no strays

@@ -75,6 +75,8 @@ def of_process(
         return Ending("stopped", "stopped as asked")
     if failure is not None:
         return Ending("setup", failure)
+    if exit.killed_for == "control":
+        return Ending("control", "killed: it closed the line to the runner, or said on it what nobody had asked for")
     if exit.signal == signal.SIGALRM or exit.code == signal.SIGALRM:  # the latter where it was first of its namespace
         return Ending("lease", f"ended itself: the runner had not renewed its lease for {lease_seconds:g} s")
     if exit.signal == signal.SIGKILL:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ovd_saas.runner import checks, folders, preloads, sandbox
+from ovd_saas.runner import checks, folders, preloads, sandbox, told
 from ovd_saas.runner.births import Births, NotBorn, Wanted
 from ovd_saas.runner.builds import Build, OnText
 from ovd_saas.runner.children import Nursery
@@ -97,7 +97,7 @@ class Preparations:
             raise PreparationFailed("unpack", f"The archive could not be unpacked: {outcome.message}")
         arrival: dict[str, Any] = json.loads(said[-1])
         if "manifest" not in arrival:
-            raise PreparationFailed(arrival["stage"], arrival["message"])
+            raise PreparationFailed(arrival["stage"], told.text(arrival["message"]))
         say(f"Unpacked {arrival['manifest']['name']}.")
         manifest: dict[str, Any] = arrival["manifest"]
         return manifest

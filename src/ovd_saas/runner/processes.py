@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from ovd_saas.runner import endings, folders, logs, proxy, sandbox
+from ovd_saas.runner import endings, folders, logs, proxy, sandbox, told
 from ovd_saas.runner.births import Births, NotBorn, Wanted
 from ovd_saas.runner.children import Child, kill_marked, usages
 from ovd_saas.runner.configuration import Configuration
@@ -29,7 +29,8 @@ BACKLOG = 512  # connections that may wait for the process
 REMEMBERED_EXITS = 200
 RENEWALS = 5  # within one lease
 BIRTH_SECONDS = 0.1  # that a caller waits for the number of the process; a fork takes milliseconds, a template seconds
-LONGEST_FAILURE = 4000  # characters
+MOST_FRAMES = 20  # on the control line: a process says that it is ready, or why not
+HUNG_UP_SECONDS = 2.0  # for a process that closed the control line to end
 
 
 class StartRefused(Exception):
@@ -57,7 +58,8 @@ class Process:
         self._tell = tell
         self._began = time.monotonic()
         self._log = logs.Log(configuration.logs / f"{wanted.process}.log")
-        self._control = Connection(self._on_frame, lambda _: None)
+        self._control = Connection(self._on_frame, lambda _: self._on_hung_up())
+        self._heard = 0  # frames on the control line
         self._child: Child | None = None
         self._how = ""
         self._failure: str | None = None
@@ -174,8 +176,18 @@ class Process:
     def _never_lived(self, ending: endings.Ending) -> None:
         self._end({"code": None, "signal": None, "reason": ending.reason, "message": ending.message})
 
+    def _on_hung_up(self) -> None:
+        """Without the line it cannot be asked to stop, and its lease cannot be renewed. One that ends by itself has
+        closed it, too."""
+        if not self.gone.done() and self._child is not None:
+            timer = asyncio.get_running_loop().call_later(HUNG_UP_SECONDS, self._child.kill, "control")
+            self._timers.append(timer)
+
     def _on_frame(self, _: Connection, header: Header, __: bytes) -> None:
-        if header["type"] == "ready" and self.state == STARTING:
+        self._heard += 1
+        if self._heard > MOST_FRAMES:
+            self._control.close()
+        elif header["type"] == "ready" and self.state == STARTING:
             self.state, self._was_ready = READY, True
             seconds = round(time.monotonic() - self._began, 4)
             self._log.say(f"ready after {seconds:.3f} s")
@@ -186,9 +198,9 @@ class Process:
                 "pid": self.pid,
                 "how": self._how,
             }
-            self._tell(event | {"parts": _seconds(header.get("seconds"))})
+            self._tell(event | {"parts": told.seconds(header.get("seconds"))})
         elif header["type"] == "failed":
-            self._failure = f"{header.get('stage', 'set-up')} failed: {header.get('message', '')}"[:LONGEST_FAILURE]
+            self._failure = told.failure(header)
 
     def _ended(self, exit: endings.Exit) -> None:
         ending = endings.of_process(
@@ -302,12 +314,6 @@ class Processes:
 def socket_name(process: str) -> str:
     """Short, because the path of a unix socket has at most 107 bytes."""
     return f"p-{hashlib.sha256(os.fsencode(process)).hexdigest()[:12]}.sock"
-
-
-def _seconds(told: Any) -> dict[str, float]:
-    """The lengths that a process says it took; what is none is left out."""
-    parts = told.items() if isinstance(told, dict) else ()
-    return {str(name)[:40]: float(value) for name, value in parts if isinstance(value, (int, float))}
 
 
 def checked_limits(values: dict[str, Any]) -> sandbox.Limits:

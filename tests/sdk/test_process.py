@@ -23,11 +23,11 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows, 0)) + chunk(b"IEND", b"")
 
 
-def test_an_execution_is_started_and_gives_one_result(start: Start) -> None:
+def test_a_quick_execution_gives_one_result_and_nothing_else(start: Start) -> None:
     client = start(APPS / "echo").client()
     client.begin({"message": "hello ñ", "times": 2}, id="a")
     frames = client.until("result")
-    assert [frame["type"] for frame in frames] == ["started", "result"]
+    assert [frame["type"] for frame in frames] == ["result"]
     assert frames[-1]["id"] == "a"
     assert frames[-1]["outputs"] == {"result": "hello ñhello ñ"}
     assert frames[-1]["seconds"] >= 0
@@ -198,7 +198,7 @@ def test_a_client_that_reads_nothing_harms_nobody(start: Start) -> None:
     for number in range(40):
         deaf.begin({"message": "x" * 50_000, "times": 1}, id=f"e{number}")
     assert process.client().execute({"message": "x"})["type"] == "result"
-    assert sum(deaf.receive()["type"] == "result" for _ in range(80)) == 40
+    assert {deaf.until("result")[-1]["id"] for _ in range(40)} == {f"e{number}" for number in range(40)}
 
 
 @pytest.mark.parametrize(
@@ -332,7 +332,27 @@ def test_the_same_frames_come_through_a_second_connection(start: Start) -> None:
             assert frame is not None
             assert frame[0]["id"] == 5
             kinds.append(frame[0]["type"])
-        assert kinds == ["started", "result"]
+        assert kinds == ["result"]
+
+
+def test_an_execution_that_says_something_was_started_before(start: Start) -> None:
+    client = start(APPS / "slow").client()
+    client.begin({"seconds": 0.0, "steps": 1}, id="a")
+    kinds = [frame["type"] for frame in client.until("result")]
+    assert kinds[0] == "started"
+    assert kinds.count("started") == 1
+
+
+def test_what_waits_can_be_withdrawn_and_what_runs_cannot(start: Start) -> None:
+    client = start(APPS / "slow", "--concurrency", "1").client()
+    for id in ("a", "b"):
+        client.begin({"seconds": 0.5, "steps": 5}, id=id)
+    client.until("started")
+    for id in ("a", "b"):
+        client.send({"type": "withdraw", "id": id})
+    told = [(frame["type"], frame["id"]) for frame in client.until("result")]
+    assert ("refused", "b") in told
+    assert told[-1] == ("result", "a")
 
 
 @pytest.mark.parametrize("concurrency", ["1", "3"])

@@ -7,13 +7,14 @@ import shutil
 import socket
 import threading
 from pathlib import Path
-from typing import IO, Any, Callable, Dict
+from typing import IO, Any, Callable, Dict, Optional
 
 from ovd.protocol import Decoder, Header, ProtocolError, pack
 
 HIGH = 4 << 20  # bytes that may wait for a slow client before whoever sends waits too
 PATIENCE = 30.0  # s for a client that reads nothing
 MAX_UPLOADS = 1024  # executions of one client whose files are arriving
+FINAL = ("result", "rejected", "failed")  # types of the frame that ends an execution
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
@@ -67,22 +68,28 @@ class Connection:
         self.executions: Dict[Any, Any] = {}  # id → job that has no final frame yet
         self.is_closed = False
         self._lock = threading.Lock()
+        self._held: Optional[Header] = None
         self._pending = bytearray()
         self._wants_write = wants_write
+        self._is_waiting_to_write = False
 
-    def send(self, header: Header, body: bytes = b"", *, at_once: bool = True, may_wait: bool = True) -> None:
-        """Send a frame; when the client is gone, nothing happens. With `at_once=False` it may go with the
-        next frame.
+    def hold(self, header: Header) -> None:
+        """Say this of an execution before anything else is said; but not at all when its end is what comes next."""
+        with self._lock:
+            self._held = header
 
-        Raises ProtocolError or ValueError when it is no frame."""
+    def send(self, header: Header, body: bytes = b"", *, may_wait: bool = True) -> None:
+        """Send a frame; when the client is gone, nothing happens. Raises ProtocolError or ValueError when it is no
+        frame."""
         frame = pack(header, body)
         with self._lock:
             if self.is_closed:
                 return
-            if self._pending or not at_once:
+            if self._held is not None:
+                frame = self._said_first(header) + frame
+            if self._pending:
                 self._pending += frame
-                if at_once:
-                    self._push()
+                self._push()
             else:
                 self._send_first(frame)
             if len(self._pending) > HIGH:
@@ -93,6 +100,8 @@ class Connection:
         if not self._lock.acquire(timeout=0.02 + patience):
             return  # somebody is sending, and will go on
         try:
+            if self._held is not None and not self.is_closed:
+                self._pending += self._said_first({})
             if self._pending and not self.is_closed:
                 self._push()
                 if patience:
@@ -112,6 +121,12 @@ class Connection:
             upload.discard()
         self.uploads.clear()
 
+    def _said_first(self, header: Header) -> bytes:
+        held, self._held = self._held, None
+        assert held is not None
+        is_over = header.get("type") in FINAL and header.get("id") == held["id"]
+        return b"" if is_over else pack(held)
+
     def _send_first(self, frame: bytes) -> None:
         try:
             sent = self.sock.send(frame)
@@ -121,7 +136,7 @@ class Connection:
             return  # the reading side sees the end, and closes
         if sent < len(frame):
             self._pending += memoryview(frame)[sent:]
-            self._wants_write(self, True)
+            self._wait_to_write(True)
 
     def _push(self) -> None:
         try:
@@ -130,11 +145,16 @@ class Connection:
                     sent = self.sock.send(waiting[: 1 << 20])
                 del self._pending[:sent]
         except BlockingIOError:
-            self._wants_write(self, True)
+            self._wait_to_write(True)
             return
         except OSError:
             self._pending.clear()
-        self._wants_write(self, False)
+        self._wait_to_write(False)
+
+    def _wait_to_write(self, is_wanted: bool) -> None:
+        if is_wanted != self._is_waiting_to_write:
+            self._is_waiting_to_write = is_wanted
+            self._wants_write(self, is_wanted)
 
     def _wait_for_the_client(self, patience: float, down_to: int = HIGH // 2) -> None:
         poll = select.poll()

@@ -47,6 +47,7 @@ class Execution:
         self._seed = seed
         self._timeout = timeout
         self._files = files
+        self._has_folder = bool(files)
         self._model = model
         self._send = send
         self._before_the_end = before_the_end  # called once, just before the final frame
@@ -106,7 +107,7 @@ class Execution:
 
     def clean(self) -> None:
         """Remove the folder of this execution, if it was made."""
-        if self.folder.exists():
+        if self._has_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _final(self) -> Dict[str, Any]:
@@ -168,6 +169,7 @@ class Execution:
     def _scratch(self) -> Path:
         folder = self.folder / "scratch"
         if not folder.is_dir():
+            self._has_folder = True
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 

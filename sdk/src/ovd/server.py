@@ -26,6 +26,7 @@ from ovd.standin import StandIn
 
 MAX_QUEUE = 10_000
 READ = 1 << 18  # bytes
+SPELL = 0.005  # s of executing what has arrived, without a look at what else has
 
 
 class Job:
@@ -73,16 +74,23 @@ class Server:
         streams.tag(self._only_one)
         if self._concurrency == 1:
             self._in_place.start()
-            while not self._is_done():
-                self._turn(0 if self._queue else -1)
-                if self._queue:
-                    self._run_next_here()
+            self._serve_here()
         else:
             for number in range(self._concurrency):
                 threading.Thread(target=self._work, name=f"worker-{number}", daemon=True).start()
             while not self._is_done():
                 self._turn(-1)
         self._finish()
+
+    def _serve_here(self) -> None:
+        read_at = 0.0
+        while not self._is_done():
+            if not self._queue or time.monotonic() - read_at > SPELL:
+                with self._reading:  # until it lets us read, the stand-in may queue what then nobody would wake us for
+                    self._turn(0 if self._queue else -1)
+                read_at = time.monotonic()
+            if self._queue:
+                self._run_next_here()
 
     def stop(self) -> None:
         """Refuse what has not begun, let the rest end; may be called from any thread."""
@@ -174,6 +182,8 @@ class Server:
             connection.uploads[id].add(header.get("file"), header.get("last"), body, self._limit)
         elif kind == "cancel":
             self._cancel(connection, id)
+        elif kind == "withdraw":
+            self._withdraw(connection, id)
         elif kind == "hello":
             connection.send({"type": "ready", "id": id}, may_wait=False)
         else:
@@ -229,16 +239,27 @@ class Server:
         job = connection.executions.get(id)
         if job is None:
             return  # it has ended, and its final frame is on its way
-        with self._changed:
-            is_queued = job in self._queue
-            if is_queued:
-                self._queue.remove(job)
-        if not is_queued:
+        if not self._unqueue(job):
             job.execution.cancel()
             return
         final = {"type": "failed", "id": id, "code": "cancelled", "message": "It was cancelled before it began."}
         connection.send({**final, "traceback": "", "seconds": 0}, may_wait=False)
+
+    def _withdraw(self, connection: Connection, id: Any) -> None:
+        """Give it back, unless it has begun."""
+        job = connection.executions.get(id)
+        if job is not None and self._unqueue(job):
+            self._refuse(connection, id, "withdrawn")
+
+    def _unqueue(self, job: Job) -> bool:
+        """Whether it had not begun, and now never will."""
+        with self._changed:
+            if job not in self._queue:
+                return False
+            self._queue.remove(job)
+        job.execution.clean()
         self._forget(job)
+        return True
 
     # executing
 
@@ -253,9 +274,8 @@ class Server:
             job = self._queue.popleft()
             self._running.append(job)
         self._in_place.begin()
-        # No call for a short execution: "started" goes with the result; the stand-in sends it when it takes
-        # longer.
-        job.connection.send({"type": "started", "id": job.id}, at_once=False)
+        # Of a short execution only its end is told; the stand-in says "started" when it takes longer.
+        job.connection.hold({"type": "started", "id": job.id})
         self._run(job)
         self._in_place.end()
 

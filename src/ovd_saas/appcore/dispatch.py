@@ -15,11 +15,13 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from ovd_saas.appcore import dispatch_rows
+from ovd_saas.appcore.dispatch_errand import Errand
 from ovd_saas.appcore.dispatch_leases import Leases, settle
 from ovd_saas.appcore.dispatch_process import LiveProcess
 from ovd_saas.appcore.dispatch_roster import Roster
-from ovd_saas.appcore.dispatch_run import Loss, Order, Outcome, Run
+from ovd_saas.appcore.dispatch_run import Loss, Outcome, Run
 from ovd_saas.appcore.dispatch_waits import Waits, final_among
+from ovd_saas.appcore.dispatch_watch import Watch
 from ovd_saas.appcore.lanes import QUICK_SECONDS, Lane
 from ovd_saas.domain import executions
 from ovd_saas.store import claims
@@ -47,11 +49,12 @@ class Dispatcher:
         self._waited = waited
         self.threads = threads or Threads()
         self.lanes: dict[int, Lane] = {}
-        self.roster = Roster(self.threads, self.lanes, self._meet, self._pump)
+        self.roster = Roster(self.threads, self.lanes, self._meet, self._open_lane)
         self.roster.settle_seconds = waited.total_seconds() / 2
         self.waits = Waits()
         self.leases = Leases(self.threads, lambda id_, run: self.waits.told([id_], run), self.condemn)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unseen = Watch(VISIBLE_AFTER, self._show)
         self._is_stopping = False
         self._stop_at = 0.0
 
@@ -79,22 +82,14 @@ class Dispatcher:
                 process.close()
         await self.threads.stop()
 
-    async def begin(self, order: Order, release_id: int) -> Run | None:
-        """Start it in a process that is awake and has room, or has within a moment; None: let it be queued.
-
-        Await `first` of the run: its Ending, without a row so far; or None when it has become a row.
-        """
-        lane = self.lanes.get(order.application_id)
+    def begin(self, errand: Errand) -> None:
+        """Have it done in a process that is awake and has room, or has within a moment; else it is done, without a run:
+        let it be queued."""
+        lane = self.lanes.get(errand.order.application_id)
         if lane is None or self._is_stopping:
-            return None
-        process = await lane.seat(order.caller, release_id)
-        if process is None:
-            return None
-        return self._begin(process, order)
-
-    def visible_after(self, run: Run, seconds: float) -> asyncio.TimerHandle:
-        """After this time it becomes a row that everybody sees, and no longer the business of who brought it."""
-        return asyncio.get_running_loop().call_later(seconds, self.leases.make_visible, run)
+            errand.finish()
+        else:
+            lane.take(errand)
 
     def condemn(self, run: Run, reason: str) -> None:
         """Have the process of this run killed. What else runs there starts again elsewhere, uncounted."""
@@ -102,12 +97,19 @@ class Dispatcher:
         process.give_up(f"Its process was stopped: {reason}", spare=run)
         self._spawn(self._condemn(process.id, reason))
 
-    def _begin(self, process: LiveProcess, order: Order) -> Run:
-        loop = asyncio.get_running_loop()
-        run = Run(order, process, loop.create_future(), loop.create_future())
-        process.reserved -= 1
-        process.begin(run)
-        return run
+    def _open_lane(self, application_id: int) -> Lane:
+        return Lane(application_id, self._begin, self._pump)
+
+    def _begin(self, process: LiveProcess, errand: Errand) -> None:
+        errand.run = Run(errand.order, process, errand)
+        self._unseen.add(errand.run)
+        process.begin(errand.run)
+
+    def _show(self, run: Run) -> None:
+        """It is not as quick as others: it becomes a row, and no longer the business of who brought it."""
+        if not run.is_settled:
+            self.leases.make_visible(run)
+            run.process.take_back()
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         if isinstance(outcome, Loss):
@@ -181,7 +183,10 @@ class Dispatcher:
                     counts=False, now=timezone.now(),
                 )  # fmt: skip
                 return 0.0
-            self.leases.hold(self._begin(process, order))
+            process.reserved -= 1
+            run = Run(order, process)
+            self.leases.hold(run)
+            process.begin(run)
             return 0.0
         process.reserved -= 1
         if claimed is Nothing.EMPTY:

@@ -42,6 +42,7 @@ class Channel(asyncio.Protocol):
         self._paused_for: set[object] = set()
         self._decoder = protocol.Decoder(orjson.loads)  # takes no number beyond all bounds, no half of a character
         self._transport: asyncio.Transport | None = None
+        self._kept: list[bytes] | None = None  # while frames are read: what is answered to them leaves together
         self._may_write = asyncio.Event()
         self._may_write.set()
         self._complaint = ""
@@ -52,7 +53,9 @@ class Channel(asyncio.Protocol):
 
     def send(self, header: dict[str, Any], body: bytes = b"") -> None:
         """Never blocks; after large bodies, `await drain()`. On a closed channel nothing happens: `on_lost` tells."""
-        if self._transport is not None:
+        if self._kept is not None:
+            self._kept.append(pack(header, body))
+        elif self._transport is not None:
             self._transport.write(pack(header, body))
 
     async def drain(self) -> None:
@@ -85,6 +88,7 @@ class Channel(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         began, is_answer = time.monotonic(), False
+        self._kept = []
         try:
             for header, body in self._decoder.feed(data):
                 is_answer = self._on_frame(header, body) or is_answer
@@ -92,6 +96,10 @@ class Channel(asyncio.Protocol):
             self._complaint = f"It sent what is not a frame: {error}"[:LONGEST_COMPLAINT]
             if self._transport is not None:
                 self._transport.abort()
+        finally:
+            kept, self._kept = self._kept, None
+            if kept and self._transport is not None:
+                self._transport.write(b"".join(kept))
         if not is_answer:
             self._spend(began, time.monotonic())
 

@@ -1,8 +1,11 @@
 """A live process: its channel, what runs in it, and how many more it takes. Floor 2."""
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +13,14 @@ from ovd.protocol import ProtocolError
 from ovd_saas.appcore import dispatch_inputs
 from ovd_saas.appcore import dispatch_told as told
 from ovd_saas.appcore.dispatch_channel import Channel, ChannelLost
-from ovd_saas.appcore.dispatch_run import Loss, Outcome, Run, stored
+from ovd_saas.appcore.dispatch_run import Loss, Outcome, Run, now, stored
 from ovd_saas.files import Missing
 
 HELLO = "hello"  # id of the question whether it is ready
 MOST_REFUSALS = 100  # of one process, beside its seats, before they count as attempts
 START_SLACK_SECONDS = 30.0  # beyond its time limit, for an execution that the process does not even begin
+EARLY = 3  # runs that a process gets before it has room for them
+EARLY_SECONDS = 0.01  # if its last one took no longer
 
 
 @dataclass(frozen=True)
@@ -60,15 +65,23 @@ class LiveProcess:
     is_coming: bool = False  # it takes work as soon as it is ready
     has_answered: bool = False  # it is ready, as it says itself: its row may not say so yet
     is_given_up: bool = False  # it is to be killed
+    is_quick: bool = False  # its latest run was
     reserved: int = 0  # seats kept for claims under way
     refusals: int = 0
     channel: Channel | None = None
     runs: dict[str, Run] = field(default_factory=dict)  # in the process, also when nobody wants their result any more
+    _alarm: asyncio.TimerHandle | None = None  # at which somebody looks whether a run is overdue
+    _alarm_at: float = 0.0  # time.monotonic()
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     @property
     def has_room(self) -> bool:
         return self.is_serving and len(self.runs) + self.reserved < self.concurrency
+
+    @property
+    def takes_early(self) -> bool:
+        """Whether it may have one more in its own queue: to wake it for each costs more than a quick one takes."""
+        return self.is_quick and self.is_serving and len(self.runs) + self.reserved < self.concurrency + EARLY
 
     @property
     def is_serving(self) -> bool:
@@ -77,11 +90,8 @@ class LiveProcess:
     def begin(self, run: Run) -> None:
         """Send it. Its outcome comes through `settle`, whatever happens."""
         self.runs[run.wire] = run
-        limit = self.release.timeout
-        if limit is not None:
-            why = f"The process did not begin it within {limit + START_SLACK_SECONDS:g} seconds."
-            loop = asyncio.get_running_loop()
-            run.timer = loop.call_later(limit + START_SLACK_SECONDS, self.overdue, run, why)
+        if self.release.timeout is not None:
+            self._limit(run, self.release.timeout + START_SLACK_SECONDS)
         files = self.release.file_inputs and dispatch_inputs.files_of(run.order.inputs, self.release.file_inputs)
         if files:
             self._spawn(self._begin_with_files(run, files))
@@ -92,6 +102,13 @@ class LiveProcess:
         """Ask the process to stop it; it may not listen."""
         if self.channel is not None and run.wire in self.runs:
             self.channel.send({"type": "cancel", "id": run.wire})
+
+    def take_back(self) -> None:
+        """What it got early and has not begun, as what it is busy with takes long; it refuses that."""
+        for run in [*self.runs.values()][self.concurrency :]:
+            if self.channel is not None and not (run.is_begun or run.is_taken_back):
+                run.is_taken_back = True
+                self.channel.send({"type": "withdraw", "id": run.wire})
 
     def give_up(self, reason: str, *, spare: Run | None = None) -> None:
         """It is to be killed: no more work, and what runs there, but `spare`, is lost at no fault of its own."""
@@ -112,7 +129,6 @@ class LiveProcess:
             self.accuse(reason)
         runs, self.runs = self.runs, {}
         for run in runs.values():
-            self._stop_timer(run)
             self.settle(run, Loss(reason, counts=None))
             self._spawn(_drop_files(run))
         self.freed(self)
@@ -166,14 +182,11 @@ class LiveProcess:
         if run.is_begun:
             return  # saying so twice does not prolong its time
         run.is_begun = True
-        self._stop_timer(run)
-        limit = self.release.timeout
-        if limit is not None:
-            why = f"It took longer than its limit of {limit:g} seconds."
-            run.timer = asyncio.get_running_loop().call_later(limit, self.overdue, run, why)
+        if self.release.timeout is not None:
+            self._limit(run, self.release.timeout)
 
     def _answered(self, run: Run, header: dict[str, Any]) -> None:
-        self._stop_timer(run)
+        run.due = math.inf
         kind, seconds = header["type"], header.get("seconds")
         ending: Outcome | None
         if kind == "result":
@@ -181,7 +194,7 @@ class LiveProcess:
         elif kind == "rejected":
             ending = run.rejected(header.get("message"), seconds)
         elif kind == "refused":
-            ending = self._refused(header)
+            ending = self._refused(run, header)
         else:
             ending = run.failed(**told.failure(header), seconds=seconds)
         if ending is None:
@@ -192,8 +205,10 @@ class LiveProcess:
         if run.files is not None:
             self._spawn(_drop_files(run))
 
-    def _refused(self, header: dict[str, Any]) -> Loss:
+    def _refused(self, run: Run, header: dict[str, Any]) -> Loss:
         """A process that is being stopped refuses what is on its way to it; one that refuses for ever is no such."""
+        if run.is_taken_back:
+            return Loss("It was taken back, as what ran before it took long.", counts=False)
         self.refusals += 1
         reason = told.text(header.get("reason"), told.LONGEST_NAME)
         return Loss(f"The process did not take it: {reason}", counts=self.refusals > self.concurrency + MOST_REFUSALS)
@@ -237,14 +252,41 @@ class LiveProcess:
             self.settle(run, run.failed("input", f"The inputs cannot be sent to a process: {error}"))
 
     def _release(self, run: Run) -> None:
-        self._stop_timer(run)
-        if self.runs.pop(run.wire, None) is not None:
-            self.freed(self)
+        if self.runs.pop(run.wire, None) is None:
+            return
+        ended = time.monotonic()
+        self.is_quick = ended - run.began < EARLY_SECONDS
+        if len(self.runs) >= self.concurrency:  # what it got early is begun now
+            following = next(islice(self.runs.values(), self.concurrency - 1, None))
+            following.began, following.sent_at = ended, now()
+        self.freed(self)
 
-    def _stop_timer(self, run: Run) -> None:
-        if run.timer is not None:
-            run.timer.cancel()
-            run.timer = None
+    def _limit(self, run: Run, seconds: float) -> None:
+        """It may take so long from now on."""
+        run.due = time.monotonic() + seconds
+        if self._alarm is None or run.due < self._alarm_at:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._arm(run.due, seconds)
+
+    def _arm(self, at: float, seconds: float) -> None:
+        self._alarm_at = at
+        self._alarm = asyncio.get_running_loop().call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        """One timer for all runs; it is armed anew only when it rings."""
+        self._alarm = None
+        moment, limit = time.monotonic(), self.release.timeout
+        for run in [run for run in self.runs.values() if run.due <= moment]:
+            run.due = math.inf
+            if run.is_begun:
+                why = f"It took longer than its limit of {limit:g} seconds."
+            else:
+                why = f"The process did not begin it within {(limit or 0) + START_SLACK_SECONDS:g} seconds."
+            self.overdue(run, why)
+        due = min((run.due for run in self.runs.values()), default=math.inf)
+        if due < math.inf:
+            self._arm(due, due - moment)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

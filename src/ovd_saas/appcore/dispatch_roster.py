@@ -29,12 +29,12 @@ class Roster:
         threads: Threads,
         lanes: dict[int, Lane],
         meet: Callable[[Living], LiveProcess],
-        pump: Callable[[Lane], None],
+        open_lane: Callable[[int], Lane],
     ) -> None:
         self._threads = threads
         self._lanes = lanes
         self._meet = meet
-        self._pump = pump
+        self._open_lane = open_lane
         self._stale: set[int] = set()
         self._everything_is_stale = True
         self._is_stale = asyncio.Event()
@@ -94,7 +94,10 @@ class Roster:
         lane.serve()
 
     def _lane(self, application_id: int) -> Lane:
-        return self._lanes.setdefault(application_id, Lane(application_id, self._pump))
+        lane = self._lanes.get(application_id)
+        if lane is None:
+            lane = self._lanes[application_id] = self._open_lane(application_id)
+        return lane
 
     async def _welcome(self, row: Living) -> None:
         process = self._meet(row)

@@ -4,17 +4,18 @@ Until it has a row (`lease` is 0) it lives in memory only, and nobody has been t
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.utils import timezone
-
 from ovd_saas.appcore import dispatch_told as told
 from ovd_saas.appcore.digests import NotCanonical, canonical, digest, unstorable
+from ovd_saas.appcore.dispatch_errand import Errand
 from ovd_saas.appcore.dispatch_outputs import OutputFiles, TooMuch, UnknownFile
 from ovd_saas.appcore.dispatch_told import printable as printable
 from ovd_saas.domain import executions
@@ -29,6 +30,12 @@ MOST_HAPPENINGS = 1000  # not told yet; what is beyond is in the log and in the 
 MOST_TOLD = 20_000  # of one execution, for those who watch
 MOST_STREAMED = 64 << 20  # bytes of JSON of outputs that are told while it works
 CUT = "\n[The log is cut here: it has reached 256 KiB.]\n"
+
+_names = (f"{number:x}" for number in count(1))  # the same process may get the same execution again
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -73,14 +80,16 @@ Outcome = Ending | Loss
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """`first` is awaited by who brought it: the Ending, or None when it became a row and somebody else sees to it."""
+    """Its outcome goes to who brought it (`errand`) while it has no row, and to `outcome` from then on."""
 
     order: Order
     process: "LiveProcess"
-    first: "asyncio.Future[Ending | None]"
-    outcome: "asyncio.Future[Outcome]"  # of a run that has a row
-    sent_at: datetime = field(default_factory=timezone.now)
-    began: float = field(default_factory=time.monotonic)
+    errand: Errand | None = None  # None: it had a row before it was sent
+    outcome: "asyncio.Future[Outcome] | None" = None  # of a run that has a row
+    sent_at: datetime = field(default_factory=now)
+    sent: float = field(default_factory=time.monotonic)
+    began: float = 0.0  # time.monotonic(), as far as it is known here
+    due: float = math.inf  # time.monotonic() after which it takes too long
     progress: dict[str, Any] | None = None
     happenings: list[Happening] = field(default_factory=list)  # not told yet
     files: OutputFiles | None = None
@@ -90,15 +99,15 @@ class Run:
     archived: Ending | None = None  # what its row says, if this server wrote that
     is_begun: bool = False  # it left the process's own queue
     is_answered: bool = False  # the process has said its last word about it
-    wire: str = ""  # its name on the channel: the same process may get the same execution again
-    timer: asyncio.TimerHandle | None = None
+    is_taken_back: bool = False  # the process was asked to give it back, unless it has begun
+    wire: str = field(default_factory=_names.__next__)  # on the channel
     _log: list[str] = field(default_factory=list)
     _log_size: int = 0
     _told: int = 0  # happenings so far
     _streamed: int = 0  # bytes
 
     def __post_init__(self) -> None:
-        self.wire = f"{self.order.id}.{self.order.lease}"
+        self.began = self.sent
 
     @property
     def id(self) -> UUID:
@@ -112,7 +121,7 @@ class Run:
         """Tell those who watch, unless there is too much to tell."""
         if len(self.happenings) < MOST_HAPPENINGS and self._told < MOST_TOLD:
             self._told += 1
-            self.happenings.append(Happening(self.order.id, kind, body, timezone.now()))
+            self.happenings.append(Happening(self.order.id, kind, body, now()))
 
     def _place_of(self, kind: str, stream: str | None = None) -> int | None:
         """Of what this may be told together with: the last happening; in a crowd also an earlier one."""
@@ -258,7 +267,7 @@ class Run:
             hardware=self.process.hardware,
             progress=self.progress,
         )
-        return Ending(result, timezone.now())
+        return Ending(result, now())
 
 
 async def stored(run: Run, header: Mapping[str, Any]) -> Ending:

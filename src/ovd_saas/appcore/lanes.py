@@ -10,40 +10,41 @@ from collections import deque
 from collections.abc import Callable
 from uuid import UUID
 
+from ovd_saas.appcore.dispatch_errand import Errand
 from ovd_saas.appcore.dispatch_process import LiveProcess
+from ovd_saas.appcore.dispatch_watch import READ_SECONDS
 
 QUICK_SECONDS = 0.2  # a run that takes longer holds up the line
 LINE_SECONDS = 1.0
 LONGEST_LINE = 256
+_LOOK_SECONDS = 0.1  # how often somebody looks at the line
 
-Seat = asyncio.Future[LiveProcess | None]
-Place = tuple[int, Seat]  # the id of the release that is wanted, and who wants it
+Begin = Callable[[LiveProcess, Errand], None]
 
 
 class Lane:
-    """`pump` is called when there is room and somebody waits in the database."""
+    """`begin` is called with an errand and the process it goes to, `pump` when there is room and somebody waits in the
+    database."""
 
-    def __init__(self, application_id: int, pump: Callable[["Lane"], None]) -> None:
+    def __init__(self, application_id: int, begin: Begin, pump: Callable[["Lane"], None]) -> None:
         self.application_id = application_id
         self.processes: dict[UUID, LiveProcess] = {}
         self.has_queue = False  # somebody may wait in the database
         self.is_pumping = False  # a claim is under way
+        self._begin = begin
         self._pump = pump
-        self._line: dict[str, deque[Place]] = {}  # by caller: round robin over them
-        self._waiting = 0
+        self._loop = asyncio.get_running_loop()
+        self._line: dict[str, deque[Errand]] = {}  # by caller: round robin over them
+        self._length = 0
+        self._alarm: asyncio.TimerHandle | None = None  # while somebody stands in line
 
-    def room(self, release_id: int | None = None) -> LiveProcess | None:
+    def room(self) -> LiveProcess | None:
         """The process with the fewest runs that takes one more."""
-        best: LiveProcess | None = None
-        for process in self.processes.values():
-            is_better = best is None or len(process.runs) < len(best.runs)
-            if process.has_room and is_better and release_id in (None, process.release.id):
-                best = process
-        return best
+        return self._emptiest([process for process in self.processes.values() if process.has_room])
 
     @property
     def has_line(self) -> bool:
-        return self._waiting > 0
+        return self._length > 0
 
     def serves(self, release_id: int) -> bool:
         return any(process.is_serving and process.release.id == release_id for process in self.processes.values())
@@ -53,72 +54,76 @@ class Lane:
         before = time.monotonic() - QUICK_SECONDS
         return any(run.began < before for process in self.processes.values() for run in process.runs.values())
 
-    async def seat(self, caller: str, release_id: int) -> LiveProcess | None:
-        """A process with room, reserved; None when there was none in time."""
-        if not self.serves(release_id) or self._waiting >= LONGEST_LINE:
-            return None
-        if not (self.has_queue or self.is_pumping or self._waiting) and (process := self.room(release_id)):
-            process.reserved += 1
-            return process
-        if self.is_stuck():
-            return None
-        return await self._stand_in_line(caller, release_id)
-
-    async def _stand_in_line(self, caller: str, release_id: int) -> LiveProcess | None:
-        loop = asyncio.get_running_loop()
-        seat: Seat = loop.create_future()
-        timer = loop.call_later(QUICK_SECONDS, self._reconsider, seat, loop.time() + LINE_SECONDS)
-        place = (release_id, seat)
-        self._line.setdefault(caller, deque()).append(place)
-        self._waiting += 1
-        try:
-            return await seat
-        except asyncio.CancelledError:
-            if seat.done() and not seat.cancelled() and (process := seat.result()):
-                process.reserved -= 1
-            raise
-        finally:
-            timer.cancel()
-            self._waiting -= 1
-            self._forget(caller, place)
-            self.serve()
+    def take(self, errand: Errand) -> None:
+        """It is begun, stands in line, or is done: there is nobody to go to."""
+        if not self.serves(errand.release_id) or self._length >= LONGEST_LINE:
+            errand.finish()
+        elif not self._length and not self._is_behind and (process := self._seat(errand.release_id)):
+            self._begin(process, errand)
+        elif self.is_stuck():
+            errand.finish()
+        else:
+            self._stand_in_line(errand)
 
     def serve(self) -> None:
         """There may be room: those in the database come first, then the line."""
-        if self.has_queue or self.is_pumping:
+        if self._is_behind:
             if self.room() is not None:
                 self._pump(self)
             return
-        while self._line and (process := self.room()):
-            release_id, seat = self._next()
-            if seat.done():
+        while self._line and (process := self._seat()):
+            errand = self._next()
+            if errand.done.done():
                 continue
-            if release_id != process.release.id:
-                seat.set_result(None)
-                continue
-            process.reserved += 1
-            seat.set_result(process)
+            if errand.release_id == process.release.id:
+                self._begin(process, errand)
+            else:
+                errand.finish()
 
-    def _reconsider(self, seat: Seat, until: float) -> None:
-        loop = asyncio.get_running_loop()
-        if seat.done():
-            return
-        if loop.time() >= until or self.is_stuck():
-            seat.set_result(None)
-        else:
-            loop.call_later(QUICK_SECONDS, self._reconsider, seat, until)
+    @property
+    def _is_behind(self) -> bool:
+        """Somebody waits, or may wait, in the database."""
+        return self.has_queue or self.is_pumping
 
-    def _forget(self, caller: str, place: Place) -> None:
-        waiting = self._line.get(caller)
-        if waiting is not None and place in waiting:
-            waiting.remove(place)
+    def _seat(self, release_id: int | None = None) -> LiveProcess | None:
+        """The process for the next errand: one with room, else one that is so quick that it may have it early."""
+        there = [process for process in self.processes.values() if release_id in (None, process.release.id)]
+        with_room = [process for process in there if process.has_room]
+        if with_room:
+            return self._emptiest(with_room)
+        return self._emptiest([process for process in there if process.takes_early])
+
+    @staticmethod
+    def _emptiest(processes: list[LiveProcess]) -> LiveProcess | None:
+        return min(processes, key=lambda process: len(process.runs)) if processes else None
+
+    def _stand_in_line(self, errand: Errand) -> None:
+        errand.waits_since = self._loop.time()
+        self._line.setdefault(errand.order.caller, deque()).append(errand)
+        self._length += 1
+        if self._alarm is None:
+            self._alarm = self._loop.call_later(_LOOK_SECONDS, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = self._loop.call_later(READ_SECONDS, self._reconsider)
+
+    def _reconsider(self) -> None:
+        """Whoever stands in line for too long, or behind something that is not quick, goes to the database."""
+        now = self._loop.time()
+        before = now - (QUICK_SECONDS if self.is_stuck() else LINE_SECONDS)
+        for caller, waiting in [*self._line.items()]:
+            while waiting and (waiting[0].waits_since <= before or waiting[0].done.done()):
+                waiting.popleft().finish()
+                self._length -= 1
             if not waiting:
                 del self._line[caller]
+        self._alarm = self._loop.call_later(_LOOK_SECONDS, self._ring) if self._line else None
 
-    def _next(self) -> Place:
+    def _next(self) -> Errand:
         caller = next(iter(self._line))
         waiting = self._line.pop(caller)
-        entry = waiting.popleft()
+        errand = waiting.popleft()
+        self._length -= 1
         if waiting:
             self._line[caller] = waiting  # to the end: it is the others' turn
-        return entry
+        return errand

@@ -13,7 +13,6 @@ from ovd_saas.gateway.bodies import Disconnected, Receive
 from ovd_saas.gateway.executions import Executions
 from ovd_saas.gateway.intake import Intake
 from ovd_saas.store import notices
-from ovd_saas.store.journal import Journal
 
 log = structlog.get_logger()
 
@@ -70,12 +69,11 @@ class Gateway:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         hub = notices.hub()
-        journal = Journal(notices.database_address())
         dispatcher = Dispatcher(hub)
-        executions = Executions(dispatcher, journal)
+        executions = Executions(dispatcher, notices.database_address())
         intake = Intake(dispatcher.threads, executions.callers)
         hub.start()
-        journal.start()
+        executions.journal.start()
         await dispatcher.start()
         following = asyncio.create_task(_follow(hub, executions))
         self._executions, self._dispatcher, self._loop = executions, dispatcher, asyncio.get_running_loop()
@@ -86,7 +84,7 @@ class Gateway:
         intake.stop()
         following.cancel()
         await dispatcher.stop()
-        await journal.stop()
+        await executions.journal.stop()
         await hub.stop()
         await send({"type": "lifespan.shutdown.complete"})
 

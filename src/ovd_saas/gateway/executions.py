@@ -4,10 +4,11 @@ Warm: the process is awake and has room. Frames go straight to it, the finished 
 the client is answered. Otherwise a queued row comes first, and the client waits for it as long as it likes.
 """
 
-import secrets
+import asyncio
+import random
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,8 @@ from django.utils import timezone
 
 from ovd_saas.appcore import access, execution_view, executions
 from ovd_saas.appcore.access import Caller
-from ovd_saas.appcore.dispatch import VISIBLE_AFTER, Dispatcher
+from ovd_saas.appcore.dispatch import Dispatcher
+from ovd_saas.appcore.dispatch_errand import Errand
 from ovd_saas.appcore.dispatch_leases import Unavailable as NoRow
 from ovd_saas.appcore.dispatch_run import Ending, Order, Run
 from ovd_saas.appcore.refusals import Forbidden, NotFound, Refusal
@@ -59,9 +61,11 @@ class Asked:
 class Executions:
     """The operation. `answer` never raises anything but Disconnected."""
 
-    def __init__(self, dispatcher: Dispatcher, journal: Journal) -> None:
+    def __init__(self, dispatcher: Dispatcher, database: str) -> None:
         self._dispatcher = dispatcher
-        self._journal = journal
+        self._under_way = 0  # requests that wait for a warm run, or for its row
+        self.journal = Journal(database, under_way=lambda: self._under_way)
+        self._loop = asyncio.get_running_loop()
         self._holding = Holding(dispatcher.waits)
         self.callers = Callers(dispatcher.threads)
         self.catalogue = Catalogue(dispatcher.threads)
@@ -86,7 +90,7 @@ class Executions:
     async def _understand(self, scope: dict[str, Any], receive: Receive, organisation: str, name: str) -> Asked:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         began = time.monotonic()
-        now = timezone.now()
+        now = datetime.now(UTC)
         caller = await self.callers.identify(scope, headers)
         entry = await self.catalogue.find(organisation, name)
         if entry is None or not access.may(caller, access.SEE, entry.organisation):
@@ -105,12 +109,20 @@ class Executions:
 
     async def _execute(self, asked: Asked, receive: Receive) -> Answer:
         if asked.key is None and asked.preferences.wait > 0 and asked.entry.is_accepting:
-            run = await self._begin(asked)
-            if run is not None:
-                return await self._attend(asked, run, receive)
+            errand = self._errand(asked)
+            self._under_way += 1
+            self._dispatcher.begin(errand)
+            try:
+                await errand.done
+            except Unstorable as error:
+                raise Down(f"The result could not be archived: {error}") from error
+            finally:
+                self._under_way -= 1
+            if errand.run is not None:
+                return await self._attend(asked, errand, errand.run, receive)
         return await self._queue(asked, receive)
 
-    async def _begin(self, asked: Asked) -> Run | None:
+    def _errand(self, asked: Asked) -> Errand:
         assert asked.entry.release is not None
         order = Order(
             id=asked.id,
@@ -126,23 +138,21 @@ class Executions:
             request_digest="",
             consent=asked.wanted.consent,
         )
-        return await self._dispatcher.begin(order, asked.entry.release.id)
+        done: asyncio.Future[None] = self._loop.create_future()
+        return Errand(order, asked.entry.release.id, self._archive, done)
 
-    async def _attend(self, asked: Asked, run: Run, receive: Receive) -> Answer:
-        """A warm run: mostly it ends within a moment."""
-        visible = self._dispatcher.visible_after(run, VISIBLE_AFTER)
-        try:
-            ending = await run.first
-        finally:
-            visible.cancel()
-        if ending is None:
+    def _archive(self, run: Run, ending: Ending) -> None:
+        """Called from the frame with its result, so that the row is on its way before anything else is done."""
+        errand = run.errand
+        assert errand is not None
+        errand.row = finished(run, ending)
+        self.journal.take(errand.row, errand.done)
+
+    async def _attend(self, asked: Asked, errand: Errand, run: Run, receive: Receive) -> Answer:
+        """A warm run: mostly it is over already, and durable."""
+        if errand.row is None:
             return await self._wait_for(asked, run, receive)
-        row = finished(run, ending)
-        try:
-            await self._journal.record(row)
-        except Unstorable as error:
-            raise Down(f"The result could not be archived: {error}") from error
-        return self._say(201, row, asked, run)
+        return self._say(201, errand.row, asked, run)
 
     async def _wait_for(self, asked: Asked, run: Run, receive: Receive) -> Answer:
         with self._holding.waiting(run.id) as waiting:
@@ -190,7 +200,7 @@ class Executions:
 
 def _seed(asked: Asked) -> int:
     """The client's, else one that the platform chooses; recorded either way."""
-    return asked.wanted.seed if asked.wanted.seed is not None else secrets.randbelow(LARGEST_SEED + 1)
+    return asked.wanted.seed if asked.wanted.seed is not None else random.getrandbits(LARGEST_SEED.bit_length())
 
 
 def _submit(asked: Asked) -> tuple[UUID, bool]:

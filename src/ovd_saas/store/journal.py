@@ -9,6 +9,7 @@ import asyncio
 import struct
 import time
 from collections import deque
+from collections.abc import Callable
 
 import psycopg
 import structlog
@@ -21,6 +22,7 @@ log = structlog.get_logger()
 
 PATIENCE_SECONDS = 5.0  # how long a request waits for a lost database
 LARGEST_BATCH = 500  # rows
+PACE_SECONDS = 0.001  # between two transactions, while many more rows are to be expected
 NOTICE_SECONDS = 0.5  # at most one notice `executions` an application in this time
 _PAUSE_SECONDS = 0.1  # between attempts to reach the database
 _LOST = (psycopg.OperationalError, psycopg.InterfaceError)
@@ -48,14 +50,19 @@ class _Entry:
 class Journal:
     """One connection of its own, used inside one event loop; it reconnects by itself."""
 
-    def __init__(self, url: str, *, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self, url: str, *, patience: float = PATIENCE_SECONDS, under_way: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`under_way`: how many requests wait for an execution or for its row."""
         self._url = url
+        self._under_way = under_way
         self._patience = patience
         self._line: Line | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._waiting: deque[_Entry] = deque()
         self._batch: list[_Entry] = []  # being committed
         self._batch_since = 0.0  # time.monotonic()
+        self._pace: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None  # over the batch
         self._is_open = False
         self._is_empty = asyncio.Event()  # set while stopping, when nothing waits any more
@@ -76,7 +83,7 @@ class Journal:
         self._is_open = False
         self._go_on()
         await self._is_empty.wait()
-        for timer in (self._watch, self._alarm):
+        for timer in (self._watch, self._alarm, self._pace):
             if timer is not None:
                 timer.cancel()
         if self._connecting is not None:
@@ -88,28 +95,37 @@ class Journal:
 
     async def record(self, row: FinishedExecution) -> None:
         """Returns when the row is durable. Raises Unavailable, Unstorable."""
+        done: asyncio.Future[None] = self._loop.create_future()
+        self.take(row, done)
+        await done
+
+    def take(self, row: FinishedExecution, done: "asyncio.Future[None]") -> None:
+        """`done` will be when the row is durable, or hold Unavailable or Unstorable."""
         if not self._is_open:
-            raise Unavailable("The journal is closed: this server is stopping.")
+            _fail(done, Unavailable("The journal is closed: this server is stopping."))
+            return
         try:
             written = parameters(row)
         except (TypeError, ValueError, struct.error) as error:
-            raise Unstorable(str(error)) from None
-        done: asyncio.Future[None] = self._loop.create_future()
+            _fail(done, Unstorable(str(error)))
+            return
         self._waiting.append(_Entry(written, row.application_id, done, time.monotonic() + self._patience))
         self._go_on()
-        await done
 
     def _go_on(self) -> None:
         """Begin the next transaction, unless one is under way, whose end calls this again."""
         if self._line is None:
             if self._connecting is None and self._waiting:
                 self._connecting = self._loop.create_task(self._connect(None), name="journal")
-        elif not self._line.is_busy:
+        elif not self._line.is_busy and self._pace is None:
             self._begin(self._line, time.monotonic())
         if not self._is_open and not self._waiting and not self._batch:
             self._is_empty.set()
 
     def _begin(self, line: Line, now: float) -> None:
+        if now - self._batch_since < PACE_SECONDS and self._expects_more():
+            self._pace = self._loop.call_later(PACE_SECONDS, self._on_pace)
+            return
         self._batch, self._batch_since = self._next(), now
         self._untold.update(entry.application_id for entry in self._batch)
         if self._untold and now >= self._tell_at:
@@ -124,6 +140,16 @@ class Journal:
             line.store([entry.row for entry in self._batch], self._telling, self._on_end)
         except psycopg.Error as error:
             self._on_end(error)
+
+    def _expects_more(self) -> bool:
+        """Whether a moment makes the transaction much larger, and so much cheaper for each row. One client never
+        waits for this."""
+        rows = len(self._waiting)
+        return rows > 0 and self._is_open and self._under_way() - rows >= 4 * rows
+
+    def _on_pace(self) -> None:
+        self._pace = None
+        self._go_on()
 
     def _next(self) -> list[_Entry]:
         """What goes into one transaction: one row that is suspect, or many that are not."""
@@ -149,8 +175,8 @@ class Journal:
                 self._lose(batch, error)
             elif len(batch) > 1:
                 self._suspect(batch)
-            elif batch and not batch[0].done.done():
-                batch[0].done.set_exception(Unstorable(str(error).strip()))
+            elif batch:
+                _fail(batch[0].done, Unstorable(str(error).strip()))
         self._go_on()
 
     def _suspect(self, batch: list[_Entry]) -> None:
@@ -189,8 +215,7 @@ class Journal:
         late = [entry for entry in self._waiting if entry.until <= now]
         for entry in late:
             self._waiting.remove(entry)
-            if not entry.done.done():
-                entry.done.set_exception(Unavailable("The database cannot be reached."))
+            _fail(entry.done, Unavailable("The database cannot be reached."))
 
     def _on_watch(self) -> None:
         """One timer for all batches: it is late for none while they end in time."""
@@ -203,3 +228,8 @@ class Journal:
     def _on_alarm(self) -> None:
         self._alarm = None
         self._go_on()
+
+
+def _fail(done: "asyncio.Future[None]", error: Exception) -> None:
+    if not done.done():
+        done.set_exception(error)

@@ -35,6 +35,7 @@ class Line:
         self._done: Done | None = None
         self._error: psycopg.Error | None = None
         self._is_writing = False
+        self._is_deaf = False
         self._descriptor = connection.fileno()
         self._pq.nonblocking = 1
         self._pq.enter_pipeline_mode()
@@ -51,6 +52,16 @@ class Line:
 
     def store(self, rows: Sequence[Parameters], told: Iterable[int], done: Done) -> None:
         """Insert these, and notify of executions of these applications, in one transaction. Raises psycopg.Error."""
+        try:
+            self._send(rows, told)
+            self._done, self._error = done, None
+            self._flush()
+        except psycopg.Error:
+            self._done = None
+            self._deafen()
+            raise
+
+    def _send(self, rows: Sequence[Parameters], told: Iterable[int]) -> None:
         start = 0
         for size, name, formats in _INSERTS:
             while len(rows) - start >= size:
@@ -60,8 +71,6 @@ class Line:
         for application_id in told:
             self._pq.send_query_prepared(_TELL, [b"%d" % application_id])
         self._pq.pipeline_sync()
-        self._done, self._error = done, None
-        self._flush()
 
     async def close(self) -> None:
         """What is under way is not heard of; PostgreSQL is asked to stop it, as it may be refused already."""
@@ -87,6 +96,7 @@ class Line:
         try:
             self._flush()
         except psycopg.Error as error:
+            self._deafen()
             self._finish(error)
 
     def _on_readable(self) -> None:
@@ -112,8 +122,11 @@ class Line:
             done(error)
 
     def _deafen(self) -> None:
-        self._loop.remove_reader(self._descriptor)
-        self._loop.remove_writer(self._descriptor)
+        """At once, and only once: libpq closes a lost connection, and its descriptor is somebody else's then."""
+        if not self._is_deaf:
+            self._is_deaf = True
+            self._loop.remove_reader(self._descriptor)
+            self._loop.remove_writer(self._descriptor)
 
 
 async def connect(url: str) -> Line:

@@ -15,12 +15,13 @@ def serve(fd: int | None = None) -> None:
     logs.configure("web")
     import uvicorn
 
+    from ovd_saas.wiring import joining
     from ovd_saas.wiring.asgi import application
 
     config = uvicorn.Config(
         application,
         loop="uvloop",
-        http="httptools",
+        http=joining.Protocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from gateway.stage import Serving, Stage, row, until
 from ovd_saas.appcore import executions
+from ovd_saas.appcore import processes as noting
 from ovd_saas.appcore.loops import reaping
 from ovd_saas.appcore.loops.dispatching import Dispatching
 from ovd_saas.domain import executions as states
@@ -204,3 +205,18 @@ def test_the_process_may_finish_what_it_does_while_it_drains_but_gets_nothing_ne
         assert answering.result().json()["status"] == "succeeded"
     assert late.status_code == 202
     assert row(late).status == "queued"
+
+
+def test_what_the_runner_says_of_the_end_is_the_reason_that_a_person_reads(stage: Stage) -> None:
+    """Also when the connection ends before the runner has said it."""
+    application = stage.application("slow", max_attempts=1)
+    played = stage.process(application)
+    with ThreadPoolExecutor() as pool:
+        answering = pool.submit(stage.post, "slow", {"seconds": 30, "steps": 1})
+        until(running)
+        played.kill()
+        until(lambda: not stage.knows(played))
+        noting.end(process_id=played.row.pk, reason="killed: reached the memory limit of 512 MB", now=timezone.now())
+        answer = answering.result()
+    assert answer.json()["error"]["code"] == "lost"
+    assert "reached the memory limit of 512 MB" in answer.json()["error"]["message"]

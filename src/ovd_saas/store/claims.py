@@ -257,6 +257,12 @@ def condemn(process_id: UUID, reason: str) -> None:
         notify("processes", application=application_id)
 
 
+def why_ended(process_id: UUID) -> str:
+    """What the runner said of its end; empty while it lives, as far as is known."""
+    ended = Process.objects.filter(pk=process_id, state=processes.ENDED)
+    return ended.values_list("end_reason", flat=True).first() or ""
+
+
 def why_condemned(process_id: UUID) -> str:
     """Why it is to be killed; empty when it is not."""
     return Process.objects.filter(pk=process_id).values_list("condemned", flat=True).first() or ""

@@ -54,13 +54,13 @@ class Leases:
 
     def hold(self, run: Run) -> None:
         """From now on this run is seen through here; its row says `running` under the lease in its order."""
-        run.is_visible = True
+        _appear(run)
         self._drive(run, self._see_through(run))
 
     def make_visible(self, run: Run) -> None:
-        """A run without a row gets one; whoever waits for `first` hears None, or Unavailable."""
+        """A run without a row gets one; its errand is finished, or refused with Unavailable."""
         if not run.is_visible and not run.is_settled:
-            run.is_visible = True
+            _appear(run)
             self._drive(run, self._insert_and_see_through(run))
 
     def is_ending(self, id_: UUID) -> bool:
@@ -74,7 +74,7 @@ class Leases:
     def on_state(self, id_: UUID, state: str) -> None:
         """It is not ours any more: stop it. A person's cancel is enforced, whatever the process thinks."""
         run = self.runs.get(id_)
-        if run is None or run.outcome.done():
+        if run is None or run.outcome is None or run.outcome.done():
             return
         run.process.cancel(run)
         if state == "cancelled":
@@ -144,13 +144,14 @@ class Leases:
                 await asyncio.sleep(_PAUSE_SECONDS)
             except DatabaseError as error:
                 return _refuse(run, error)
-        if not run.first.done():
-            run.first.set_result(None)
+        if run.errand is not None:
+            run.errand.finish()
         await self._see_through(run)
 
     async def _see_through(self, run: Run) -> None:
         self.runs[run.id] = run
         try:
+            assert run.outcome is not None
             outcome = await run.outcome
             run.is_final = await self._settle(run, outcome)
         finally:
@@ -215,23 +216,28 @@ class Leases:
 
 
 def settle(run: Run, outcome: Outcome) -> None:
-    """Give a run its outcome; the first one counts. A run without a row hands its ending to who brought it."""
+    """Give a run its outcome; the first one counts. A run without a row has its ending archived by who brought it."""
     if run.is_settled:
         return
     run.is_settled = True
-    if run.is_visible:
+    if run.outcome is not None:
         run.outcome.set_result(outcome)
-    elif isinstance(outcome, Ending):
-        if not run.first.done():  # its server may be stopping
-            run.first.set_result(outcome)
+    elif isinstance(outcome, Ending) and run.errand is not None:
+        run.errand.archive(run, outcome)
     else:
         raise AssertionError("A lost run needs a row first.")
 
 
+def _appear(run: Run) -> None:
+    """From now on it has a row, or gets one."""
+    run.is_visible = True
+    run.outcome = asyncio.get_running_loop().create_future()
+
+
 def _refuse(run: Run, error: Exception) -> None:
     """It has no row and will get none: nobody was promised anything."""
-    if not run.first.done():
-        run.first.set_exception(error)
+    if run.errand is not None:
+        run.errand.refuse(error)
     run.process.cancel(run)
 
 

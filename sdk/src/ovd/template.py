@@ -17,7 +17,7 @@ import socket
 import sys
 import time
 import traceback
-from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence
+from typing import Any, Collection, Dict, List, Mapping, NoReturn, Optional, Sequence
 
 from ovd import pages, process, threads
 from ovd.walls import calls, enclose, namespaces, network, room
@@ -84,11 +84,13 @@ def _warm(modules: List[str]) -> Dict[str, Any]:
     began = time.perf_counter()
     imported, missing = [], {}
     for name in modules:
+        before = set(sys.modules)
         try:
             importlib.import_module(name)
             imported.append(name)
         except BaseException as error:  # whatever a library raises
             missing[name] = f"{type(error).__name__}: {error}"[:500]
+            _forget_orphans(before)
     process.warm()
     enclose.warm()
     gc.collect()
@@ -98,6 +100,15 @@ def _warm(modules: List[str]) -> Dict[str, Any]:
         "missing": missing,
         "seconds": round(time.perf_counter() - began, 4),
     }
+
+
+def _forget_orphans(before: Collection[str]) -> None:
+    """Parts of packages whose import failed half-way: an application that imports the package again, as it may, would
+    be given them as they are, and fail where it need not."""
+    for name in set(sys.modules).difference(before):
+        parents = [name[:place] for place, letter in enumerate(name) if letter == "."]
+        if not all(parent in sys.modules for parent in parents):
+            sys.modules.pop(name, None)
 
 
 def _ahead(walls: Sequence[str], orders: socket.socket) -> Optional[Spare]:

@@ -306,6 +306,7 @@ class Templates:
         base = self._configuration.room
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
         prefix, environment = python.resolve().parent.parent, python.parent.parent
+        scratch = "/scratch" if "files" in self._walls else "/"  # where libraries may write that do when imported
         return launching.Launch(
             arguments=[
                 str(python),
@@ -318,7 +319,7 @@ class Templates:
                 "--walls",
                 ",".join(self._walls),
             ],
-            variables=sandbox.variables(scratch="/", path=[python.parent], python_path=[self._sdk], cpus=1),
+            variables=sandbox.variables(scratch=scratch, path=[python.parent], python_path=[self._sdk], cpus=1),
             inherited=orders,
             stdout=pipes.out_writer,
             stderr=pipes.err_writer,

@@ -26,6 +26,7 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"}
 
 ROOM_OPTIONS = "size=8m,nr_inodes=8192,mode=755"
+OF_TEMPLATE = "size=16m,nr_inodes=1024,mode=1777"  # its scratch: some libraries write when they are imported
 INODES_PER_MB = 64
 SHM_MB = 64
 
@@ -36,7 +37,8 @@ HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 def build(base: str, *, read_only: Sequence[str], own_proc: bool, devices: Sequence[str] = ()) -> None:
     """Make a room on the empty folder `base` and enter it; nothing else of the machine is left in sight.
 
-    In a mount namespace of the caller's own, before its user namespace. `read_only`: folders or files shown under
+    In a mount namespace of the caller's own, before its user namespace. Its /scratch is the template's; each process
+    covers it with one of its own, for good. `read_only`: folders or files shown under
     their own names (interpreter, environment, SDK) and, where a name leads through links, under their real one too.
     `own_proc`: a /proc that shows only processes of the viewer's uid (needs root). `devices`: further device files.
     """
@@ -52,6 +54,7 @@ def build(base: str, *, read_only: Sequence[str], own_proc: bool, devices: Seque
                 _show(base, path)
             _write_etc(base)
             _make_devices(base, devices)
+            calls.mount("scratch", f"{base}/scratch", "tmpfs", calls.NOSUID | calls.NODEV | calls.NOEXEC, OF_TEMPLATE)
             for target in ("tmp", "var/tmp"):
                 if not os.path.lexists(f"{base}/{target}"):
                     os.symlink("/scratch", f"{base}/{target}")

@@ -196,6 +196,14 @@ class Group:
             self._write(CPU, "cpu.idle", "0")
         self._write(CPU, name, str(least if background else min(max(round(unit * cpus), least), most)))
 
+    def take_turn(self, *, is_turn: bool) -> None:
+        """Who works in the background, and was left next to nothing, has a share like others' for a while."""
+        self._weigh(self.limits.cpus if is_turn else 0.0, background=not is_turn)
+
+    def seconds(self) -> float:
+        """Seconds of processor time so far."""
+        return self._seconds()
+
     # --- files
 
     def _folders(self) -> Iterator[Path]:

@@ -15,6 +15,8 @@ from ovd_saas.runner.sandbox import MB, Limits
 TICK = 0.25  # seconds between two looks at processes that no group holds
 GROUPS = 4  # every so many ticks, what groups counted
 TREES = 8  # every so many ticks, children too where no group holds them: a look at each process of the machine
+STARVED = 0.05  # seconds of processor time between two looks at groups, below which one that gives way has next to none
+STARVED_LOOKS = 3  # one after another, then it has a turn
 GROWTH = 1.05  # a process measured exactly, and found within its limit, is measured again when it grew so much
 
 
@@ -37,6 +39,7 @@ class Watch:
     def __init__(self) -> None:
         self._ticks = 0
         self._fine: dict[int, int] = {}  # process: resident bytes with which it was within its limit
+        self._turns: dict[int, tuple[float, int]] = {}  # process: processor seconds, and looks since it had any
         self._open: dict[int, int] = {}  # process: the file that tells its resident pages; opening is what is dear
 
     def look(self, watched: Collection[Watched]) -> None:
@@ -54,9 +57,10 @@ class Watch:
             for child in watched:
                 if child.group is not None and (breach := child.group.breach()) is not None:
                     child.kill(breach)
-                if child.must_give_way and not _is_bound(child, CPU):
-                    child.must_give_way = not priorities.give_way(child.pid)
+                if child.must_give_way:
+                    self._give_way(child)
             self._forget({child.pid for child in free})
+            self._turns = {child.pid: self._turns[child.pid] for child in watched if child.pid in self._turns}
 
     def _judge(self, child: Watched, footprint: Footprint) -> None:
         """With its children, what no group bounds."""
@@ -65,6 +69,18 @@ class Watch:
             child.kill("memory")
         elif not _is_bound(child, TASKS) and footprint.tasks >= child.limits.tasks:
             child.kill("tasks")
+
+    def _give_way(self, child: Watched) -> None:
+        """Others go first; but where they leave nothing at all, nothing would ever be learned: then it has a turn now
+        and again."""
+        if child.group is None or not child.group.bounds(CPU):
+            child.must_give_way = not priorities.give_way(child.pid)
+            return
+        before, looks = self._turns.get(child.pid, (0.0, 0))
+        used = child.group.seconds()
+        is_starved = used - before < STARVED
+        child.group.take_turn(is_turn=is_starved and looks == STARVED_LOOKS)
+        self._turns[child.pid] = (used, looks % STARVED_LOOKS + 1 if is_starved else 0)
 
     def _glance(self, child: Watched) -> None:
         """At the process alone. One that was found within its limit must grow to be suspected again."""

@@ -147,7 +147,7 @@ class Exited:
     process: str
     code: int | None  # exit code, unless a signal ended it
     signal: int | None
-    reason: str  # stopped | exit | signal | memory | tasks | lease | setup | slow_start
+    reason: str  # stopped | exit | signal | memory | tasks | disk | lease | setup | slow_start
     message: str  # for a person
 
 

@@ -3,11 +3,14 @@
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
+import pytest
 from django.utils import timezone
 
 import makers
 from gateway.stage import Stage, path, row, until
-from ovd_saas.appcore import access, executions
+from ovd_saas.appcore import access, execution_view, executions
+from ovd_saas.gateway import holding
+from ovd_saas.store.notices import notify
 from ovd_saas.store.queries import executions as queries
 from ovd_saas.store.records import Application, Execution
 
@@ -25,6 +28,41 @@ def test_a_request_is_held_while_the_application_wakes(stage: Stage) -> None:
         answer = answering.result()
     assert answer.status_code == 201
     assert answer.json()["outputs"] == {"result": "good morning"}
+
+
+def test_a_process_serves_as_soon_as_it_says_that_it_is_ready(stage: Stage) -> None:
+    application = stage.application("echo")
+    with ThreadPoolExecutor() as pool:
+        answering = pool.submit(stage.post, "echo", {"message": "good morning"})
+        until(waiting)
+        played = stage.process(application, ready=False)
+        notify("processes", application=application.pk)
+        answer = answering.result()
+    assert answer.status_code == 201
+    assert row(answer).process == played.row.pk
+    archived = queries.by_id(row(answer).pk)
+    assert archived is not None
+    assert answer.json() == execution_view.of_record(archived), "what is answered from memory is what is archived"
+    played.row.refresh_from_db()
+    assert played.row.state == "starting"
+
+
+def test_many_at_once_are_one_queue_and_the_excess_is_refused_with_a_time(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, many = 20, 30
+    monkeypatch.setattr(holding, "HELD_MAX", held)
+    application = stage.application("echo")
+    with ThreadPoolExecutor(many) as pool:
+        answering = [pool.submit(stage.post, "echo", {"message": str(n)}) for n in range(many)]
+        until(lambda: waiting() == held)
+        until(lambda: sum(answer.done() for answer in answering) == many - held)
+        stage.process(application)
+        answers = [answer.result() for answer in answering]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(refused) == many - held and all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
+    assert sorted(answer.status_code for answer in answers if answer not in refused) == [201] * held
+    assert Execution.objects.filter(status="succeeded").count() == held
 
 
 def test_respond_async_answers_202_at_once_with_the_place_in_the_queue(stage: Stage) -> None:

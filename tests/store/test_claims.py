@@ -3,10 +3,11 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -81,6 +82,41 @@ def test_an_empty_queue_says_so(application: Application) -> None:
 def test_only_a_ready_process_gets_work(application: Application, state: str) -> None:
     queue(application)
     assert claims.claim(process_of(application, state=state).pk, now=NOW) is Nothing.GONE
+
+
+def test_a_process_that_says_itself_that_it_is_ready_gets_work_before_its_row_says_so(application: Application) -> None:
+    waiting = queue(application)
+    process = process_of(application, state="starting")
+    Process.objects.update(ready_at=None)
+    assert claims.claim(process.pk, now=NOW + seconds(10)) is Nothing.GONE
+    found = claims.claim(process.pk, now=NOW + seconds(10), answered=True)
+    assert isinstance(found, Execution) and found.pk == waiting.pk
+    Process.objects.update(state="draining")
+    assert claims.claim(process.pk, now=NOW + seconds(11), answered=True) is Nothing.GONE
+
+
+def test_a_claim_says_whether_others_wait(application: Application) -> None:
+    process = process_of(application, concurrency=2)
+    for number in range(2):
+        queue(application, after=number)
+    assert [claimed(process).others_wait, claimed(process).others_wait] == [True, False]
+
+
+def test_a_claim_waits_for_nobody_who_notes_what_becomes_of_the_process(transactional_db: None) -> None:
+    application = makers.application()
+    process = process_of(application)
+    queue(application)
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        Process.objects.filter(pk=process.pk).update(pid=7)
+        found = pool.submit(_closing, claims.claim, process.pk, now=NOW + seconds(10)).result(5)
+    assert isinstance(found, Execution)
+
+
+def _closing(function: Any, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return function(*args, **kwargs)
+    finally:
+        connections.close_all()
 
 
 def test_a_condemned_process_gets_no_work(application: Application) -> None:

@@ -5,6 +5,7 @@ hash cannot be guessed back, and finding it by the unique index of its hash tell
 """
 
 import hashlib
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from django.db import transaction
 
 from ovd.schema import FieldError
 from ovd_saas.appcore.refusals import Forbidden, NotFound, Refusal
-from ovd_saas.store import notices
+from ovd_saas.store import notices, statements
 from ovd_saas.store.records import Membership, Token, User
 
 PREFIX = "ovd_"
@@ -62,14 +63,23 @@ class Caller:
         return f"user:{self.username}"
 
 
+_HOLDER = """
+    SELECT person.id, person.username, person.is_staff, coalesce((
+        SELECT jsonb_object_agg(organisation.slug, membership.role) FROM store_membership AS membership
+        JOIN store_organisation AS organisation ON organisation.id = membership.organisation_id
+        WHERE membership.user_id = person.id
+    ), '{}')::text
+    FROM store_token AS token JOIN store_user AS person ON person.id = token.user_id
+    WHERE token.digest = %(digest)s AND token.revoked_at IS NULL AND person.is_active"""
+
+
 def authenticate(token: str) -> Caller | None:
     """Whom this secret stands for; None when it is unknown, revoked, or its user may not sign in."""
     if not token.startswith(PREFIX):
         return None
-    found = (
-        Token.objects.filter(digest=digest(token), revoked_at=None, user__is_active=True).select_related("user").first()
-    )
-    return of_user(found.user) if found else None
+    for user_id, username, is_staff, roles in statements.run(_HOLDER, {"digest": digest(token)}):
+        return Caller(user_id, username, is_staff, json.loads(roles))
+    return None
 
 
 def of_user(user: User) -> Caller:

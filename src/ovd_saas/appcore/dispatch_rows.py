@@ -37,8 +37,8 @@ class Living:
 
 
 _LIVING = f"""
-    SELECT process.id, process.application_id, process.release_id, release.xmin::text, model.id, model.number,
-        model.digest, process.address, process.concurrency, process.state, process.condemned <> '',
+    SELECT process.id, process.application_id, process.release_id, {statements.version("release")}, model.id,
+        model.number, model.digest, process.address, process.concurrency, process.state, process.condemned <> '',
         (process.release_id, process.model_id) IS NOT DISTINCT FROM (application.release_id, application.model_id),
         runner.name, runner.facts ->> 'cpu', (runner.facts ->> 'cpus')::bigint, (runner.facts ->> 'memory_mb')::bigint,
         runner.facts ->> 'platform'

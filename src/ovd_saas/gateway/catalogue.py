@@ -3,12 +3,14 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ovd_saas.appcore import dispatch_rows, executions
 from ovd_saas.appcore.dispatch_process import ServedRelease
 from ovd_saas.domain import health, status
-from ovd_saas.store.queries import applications
+from ovd_saas.store import statements
+from ovd_saas.store.records import Release
 from ovd_saas.store.threads import Threads
 
 KNOWN_SECONDS = 30.0
@@ -66,18 +68,39 @@ class Catalogue:
                 del self._known[key]
 
 
+_ENTRY = f"""
+    SELECT application.id, application.status, application.health, application.release_id,
+        {statements.version("release")}
+    FROM store_application AS application
+    JOIN store_organisation AS organisation ON organisation.id = application.organisation_id
+    LEFT JOIN store_release AS release ON release.id = application.release_id
+    WHERE organisation.slug = %(organisation)s AND application.name = %(name)s"""  # noqa: S608 - names of columns
+
+
 def _read(organisation: str, name: str) -> Entry | None:
-    application = applications.by_address(organisation, name)
-    if application is None:
-        return None
-    release = application.release
-    is_well = application.status == status.ENABLED and application.health != health.FAULTY
-    return Entry(
-        application_id=application.pk,
-        organisation=organisation,
-        address=application.address,
-        is_accepting=is_well and release is not None,
-        release=dispatch_rows.served(release) if release else None,
-        inputs=release.schema.get("inputs", {}) if release else {},
-        max_queue=executions.max_queue(release) if release else 0,
-    )
+    for id_, state, well, release_id, version in statements.run(_ENTRY, {"organisation": organisation, "name": name}):
+        served = _served(release_id, version) if release_id is not None else _Served(None, {}, 0)
+        return Entry(
+            application_id=id_,
+            organisation=organisation,
+            address=f"{organisation}/{name}",
+            is_accepting=state == status.ENABLED and well != health.FAULTY and served.release is not None,
+            release=served.release,
+            inputs=served.inputs,
+            max_queue=served.max_queue,
+        )
+    return None
+
+
+@dataclass(frozen=True)
+class _Served:
+    release: ServedRelease | None
+    inputs: dict[str, Any]
+    max_queue: int
+
+
+@lru_cache(maxsize=1000)
+def _served(release_id: int, version: str) -> _Served:
+    """A release is large, and read once as long as its row stays the same."""
+    release = Release.objects.get(pk=release_id)
+    return _Served(dispatch_rows.served(release), release.schema.get("inputs", {}), executions.max_queue(release))

@@ -22,8 +22,8 @@ MOST = 1000  # remembered of each kind
 R = TypeVar("R", bound=Model)
 
 _ASLEEP = f"""
-    SELECT {statements.columns(Application, "application")}, release.xmin::text, model.xmin::text,
-        organisation.xmin::text, waiting.count, waiting.since, held.mb
+    SELECT {statements.columns(Application, "application")}, {statements.version("release")},
+        {statements.version("model")}, {statements.version("organisation")}, waiting.count, waiting.since, held.mb
     FROM store_application AS application
     JOIN store_release AS release ON release.id = application.release_id
     JOIN store_organisation AS organisation ON organisation.id = application.organisation_id

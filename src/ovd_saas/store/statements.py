@@ -34,6 +34,11 @@ def columns(kind: type[Model], table: str) -> str:
     return ", ".join(f"{table}.{field.column}" for field in kind._meta.concrete_fields)
 
 
+def version(table: str) -> str:
+    """Of a row of it: another one after each change."""
+    return f"{table}.xmin::text || {table}.ctid::text"
+
+
 def read(kind: type[M], sql: str, values: Mapping[str, Any]) -> list[tuple[M, Sequence[Any]]]:
     """Records, each with what else its row has."""
     converters = _converters(kind)

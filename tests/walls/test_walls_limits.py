@@ -60,7 +60,7 @@ for kind in kinds:
         pass
 """
     told = inside.said(mode, code, app=app, enclosure=bounds(mode, memory_mb=100, disk_mb=3, tasks=9))
-    assert told == f"{[0, 3 << 20, (100 + 1024) << 20, 9]} True"
+    assert told == f"{[1, 3 << 20, (100 + 1024) << 20, 9]} True"
 
 
 def test_one_absurd_allocation_is_an_error_and_not_the_end(mode: str, app: Path) -> None:

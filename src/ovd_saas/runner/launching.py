@@ -55,7 +55,7 @@ def _begin(what: Launch, parent: int) -> NoReturn:
             _become_a_user_of_its_own(what.first_uid)
         enclose.guard(what.walls)
         os.chdir("/")
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CORE, (limits.NO_CORE, limits.NO_CORE))
         files = min(OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
         limits.go_first()

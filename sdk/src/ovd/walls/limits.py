@@ -5,13 +5,14 @@ import resource
 MB = 1 << 20
 HEADROOM_MB = 1024  # writable address space that may be reserved beyond the memory that may be used
 OPEN_FILES = 4096
+NO_CORE = 1  # byte: less than the kernel writes; unlike 0, it also keeps dumps from a program that collects them
 PREFERRED_VICTIM = "500"  # when the machine runs out of memory, applications go before the platform
 
 
 def bind(*, memory_mb: int, disk_mb: int, tasks: int) -> None:
     """Bounds of this process, and of each of its children anew: reserved memory, longest file, open files, and tasks of
     its uid in its user namespace. No core dumps, no message queues, no priority above the one it was given."""
-    _at_most(resource.RLIMIT_CORE, 0)
+    _at_most(resource.RLIMIT_CORE, NO_CORE)
     _at_most(resource.RLIMIT_DATA, (memory_mb + HEADROOM_MB) * MB)
     _at_most(resource.RLIMIT_FSIZE, disk_mb * MB)
     _at_most(resource.RLIMIT_NOFILE, OPEN_FILES)

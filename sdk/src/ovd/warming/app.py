@@ -1,3 +1,5 @@
+"""Warming: an application that does nothing. Templates load it once, so that loading another one imports nothing."""
+
 from ovd import App, number, text
 
 

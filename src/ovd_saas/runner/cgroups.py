@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -42,12 +41,16 @@ class Group:
         self._porter = porter
         self._entering: Future[None] | None = None
         self._has_failed = False  # the process could not enter
+        self._can_idle: bool | None = None
         self._open: dict[str, int] = {}  # files that are read again and again, by name
-        self._set: dict[Path, str] = {}  # what was written where, so that it need not be written again
+        self._set: dict[str, str] = {}  # what was written where, so that it need not be written again
         self._kills, self._refusals, self._cpu = b"", b"", 0.0  # counted before the present process came
-        self._controllers = {controller for hierarchy in found for controller in hierarchy.controllers}
+        self._folders = [hierarchy.folder / name for hierarchy in found]
+        self._lists = [f"{folder}/cgroup.procs" for folder in self._folders]
+        self._homes = {one: (own.version, f"{own.folder}/{name}/") for own in found for one in own.controllers}
+        self._controllers = self._homes.keys()
         self.holds = False  # whether it bounds both memory and tasks: then nothing else need be looked at
-        for folder in self._folders():
+        for folder in self._folders:
             folder.mkdir(exist_ok=True)
 
     # --- the life of a group
@@ -81,25 +84,29 @@ class Group:
 
     def kill(self) -> bool:
         """End all that is in it; True when it is empty. Nobody in it can fork meanwhile, where tasks are bounded."""
-        for folder in self._folders():
-            with suppress(OSError):
-                (folder / "cgroup.kill").write_text("1")
-        with suppress(OSError):
-            self._write(TASKS, "pids.max", "0")
-        for _ in range(ROUNDS):
-            inside = {pid for folder in self._folders() for pid in hierarchies.pids(folder)}
+        for attempt in range(ROUNDS):
+            inside = {int(pid) for each in self._lists for pid in _content(each).split()}
             if not inside:
                 return True
+            if attempt == 0:
+                self._forbid_forks()
             for pid in inside:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         return False
 
+    def _forbid_forks(self) -> None:
+        for folder in self._folders:
+            with suppress(OSError):  # of version 2, since Linux 5.14
+                (folder / "cgroup.kill").write_text("1")
+        with suppress(OSError):
+            self._write(TASKS, "pids.max", "0")
+
     def remove(self) -> bool:
         """Remove it; False while processes are in it."""
         while self._open:
             os.close(self._open.popitem()[1])
-        left = [folder for folder in self._folders() if not hierarchies.remove(folder)]
+        left = [folder for folder in self._folders if not hierarchies.remove(folder)]
         return not left
 
     def is_clean(self) -> bool:
@@ -114,11 +121,10 @@ class Group:
 
     def memory(self) -> int:
         """Bytes that its processes hold: their own pages, files in memory, and what the kernel holds for them."""
-        found = self._folder(MEMORY)
-        if found is None:
+        if MEMORY not in self._homes:
             return 0
         table = _table(self._look(MEMORY, "memory.stat", "memory.stat"))
-        if found[0] == 1:
+        if self._homes[MEMORY][0] == 1:
             kernel = _number(self._look(MEMORY, "memory.kmem.usage_in_bytes", ""))
             return table.get("rss", 0) + table.get("shmem", 0) + kernel
         return table.get("anon", 0) + table.get("shmem", 0) + table.get("kernel", 0)
@@ -138,11 +144,10 @@ class Group:
         if not self._scratch_mb:
             return False
         limit = self.limits.memory_mb * MB
-        found = self._folder(MEMORY)
-        if found is None or self._read(MEMORY, "memory.usage_in_bytes", "memory.current") <= limit:
+        if MEMORY not in self._homes or self._read(MEMORY, "memory.usage_in_bytes", "memory.current") <= limit:
             return False
         table = _table(self._look(MEMORY, "memory.stat", "memory.stat"))
-        return table.get("rss" if found[0] == 1 else "anon", 0) > limit
+        return table.get("rss" if self._homes[MEMORY][0] == 1 else "anon", 0) > limit
 
     def _killed(self) -> bytes:
         """The line of how many processes the kernel killed for memory, `oom_kill 3`, and others."""
@@ -153,25 +158,22 @@ class Group:
         return self._look(TASKS, "pids.events", "pids.events")
 
     def _seconds(self) -> float:
-        if self._folder(TIME) is not None:
+        if TIME in self._homes:
             return _number(self._look(TIME, "cpuacct.usage", "")) / 1e9
         return _table(self._look(CPU, "", "cpu.stat")).get("usage_usec", 0) / 1e6
 
     # --- bounds
 
     def _bound_memory(self, limit: int) -> None:
-        found = self._folder(MEMORY)
-        if found is None:
-            return
-        version, folder = found
-        if version == 1 and (folder / "memory.memsw.limit_in_bytes").exists():
-            if self._set.get(folder / "memory.limit_in_bytes") != str(limit):
+        version, folder = self._homes.get(MEMORY, (0, ""))
+        if version == 1 and self._set.get("memory.limit_in_bytes") != str(limit):
+            has_swap = Path(folder, "memory.memsw.limit_in_bytes").exists()
+            if has_swap:
                 self._write(MEMORY, "memory.memsw.limit_in_bytes", "-1")  # it may never be the smaller one
             self._write(MEMORY, "memory.limit_in_bytes", str(limit))
-            self._write(MEMORY, "memory.memsw.limit_in_bytes", str(limit))
-        elif version == 1:
-            self._write(MEMORY, "memory.limit_in_bytes", str(limit))
-        else:
+            if has_swap:
+                self._write(MEMORY, "memory.memsw.limit_in_bytes", str(limit))
+        elif version == 2:
             self._write(MEMORY, "memory.max", str(limit))
             self._write(MEMORY, "memory.oom.group", "1")
             with suppress(OSError):  # a kernel without swap has no such file
@@ -182,17 +184,17 @@ class Group:
 
     def _weigh(self, cpus: float, background: bool) -> None:
         """Processor time in proportion to what was asked for; who works in the background has what others leave."""
-        found = self._folder(CPU)
-        if found is None:
+        version, folder = self._homes.get(CPU, (0, ""))
+        if not version:
             return
-        version, folder = found
         name, unit, least, most = ("cpu.shares", 1024, 2, 262_144) if version == 1 else ("cpu.weight", 100, 1, 10_000)
-        can_idle = (folder / "cpu.idle").exists()  # since Linux 5.15: anybody else goes first, at once
-        if can_idle and background:
+        if self._can_idle is None:  # since Linux 5.15: anybody else goes first, at once
+            self._can_idle = Path(folder, "cpu.idle").exists()
+        if self._can_idle and background:
             self._write(CPU, "cpu.idle", "1")
-            self._set.pop(folder / name, None)
+            self._set.pop(name, None)
             return
-        if can_idle:
+        if self._can_idle:
             self._write(CPU, "cpu.idle", "0")
         self._write(CPU, name, str(least if background else min(max(round(unit * cpus), least), most)))
 
@@ -206,21 +208,12 @@ class Group:
 
     # --- files
 
-    def _folders(self) -> Iterator[Path]:
-        return (hierarchy.folder / self.name for hierarchy in self._hierarchies)
-
-    def _folder(self, controller: str) -> tuple[int, Path] | None:
-        """Version and folder of the hierarchy with this controller."""
-        for hierarchy in self._hierarchies:
-            if controller in hierarchy.controllers:
-                return hierarchy.version, hierarchy.folder / self.name
-        return None
-
     def _write(self, controller: str, name: str, value: str) -> None:
-        found = self._folder(controller)
-        if found is not None and self._set.get(found[1] / name) != value:
-            (found[1] / name).write_text(value)
-            self._set[found[1] / name] = value
+        """Write, unless it is written there already. Nothing happens where there is no such controller."""
+        home = self._homes.get(controller)
+        if home is not None and self._set.get(name) != value:
+            Path(home[1] + name).write_text(value)
+            self._set[name] = value
 
     def _read(self, controller: str, first: str, second: str) -> int:
         """The number in a file, as version 1 or version 2 names it; 0 where there is none."""
@@ -228,13 +221,13 @@ class Group:
 
     def _look(self, controller: str, first: str, second: str) -> bytes:
         """What is in a file, as version 1 or version 2 names it. It stays open: opening costs ten times as much."""
-        found = self._folder(controller)
-        name = "" if found is None else (first if found[0] == 1 else second)
-        if found is None or not name:
+        version, folder = self._homes.get(controller, (0, ""))
+        name = {1: first, 2: second}.get(version, "")
+        if not name:
             return b""
         try:
             if name not in self._open:
-                self._open[name] = os.open(found[1] / name, os.O_RDONLY | os.O_CLOEXEC)
+                self._open[name] = os.open(folder + name, os.O_RDONLY | os.O_CLOEXEC)
             return os.pread(self._open[name], LONGEST, 0)
         except OSError:  # this kernel has no such file, or somebody removed the group
             return b""
@@ -255,7 +248,7 @@ class Group:
             raise
 
     def _move(self, moving: set[int]) -> set[int]:
-        for folder in self._folders():
+        for folder in self._folders:
             descriptor = os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
             try:
                 for pid in moving:
@@ -358,6 +351,20 @@ class Groups:
                 log.warning("Control groups of an earlier runner could not be removed: %s.", ", ".join(map(str, left)))
                 return
             time.sleep(0.01)
+
+
+def _content(path: str) -> bytes:
+    """What is in a file; nothing when it is gone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return b"".join(iter(lambda: os.read(descriptor, LONGEST), b""))
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
 
 
 def _number(text: bytes) -> int:

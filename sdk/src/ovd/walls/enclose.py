@@ -63,7 +63,8 @@ def enclose(enclosure: Enclosure) -> None:
         with wall("privileges"):
             calls.drop_capabilities()
             calls.no_new_privileges()
-    calls.die_with_parent()  # a change of uid forgets it
+    with wall("processes"):
+        calls.die_with_parent()  # a change of uid forgets it
     if "landlock" in standing:
         with wall("landlock"):
             _list_files(enclosure, has_room="files" in standing, network=_network(enclosure))

@@ -1,4 +1,5 @@
-"""The warm path: echo through token, validation, process and archive, beside a bare ASGI answer, in one run.
+"""The warm path: echo through token, validation, process and archive, beside a bare ASGI answer, and one with
+one asyncpg insert for each request, in one run.
 
     .venv/bin/python bench/gateway.py [--seconds 10] [--repeats 3]
 
@@ -19,10 +20,12 @@ import textwrap
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import peers
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,9 +38,12 @@ import socket, sys, uvicorn
 
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
-        await receive(); await send({"type": "lifespan.startup.complete"})
+        await receive()
+        BEGIN
+        await send({"type": "lifespan.startup.complete"})
         await receive(); await send({"type": "lifespan.shutdown.complete"}); return
     body = (await receive())["body"]
+    EACH
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -45,6 +51,13 @@ async def application(scope, receive, send):
 config = uvicorn.Config(application, loop="uvloop", http="httptools", access_log=False, log_config=None)
 uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 """
+BEGIN = """
+        import asyncpg
+        global pool
+        pool = await asyncpg.create_pool(sys.argv[2], min_size=16, max_size=16)
+        await pool.execute("CREATE TABLE IF NOT EXISTS floor (id bigserial PRIMARY KEY, body jsonb, at timestamptz)")
+""".strip()
+EACH = 'await pool.execute("INSERT INTO floor (body, at) VALUES ($1, now())", body.decode())'
 
 
 @contextmanager
@@ -140,10 +153,13 @@ PATH = "/api/v1/applications/bench/echo/executions"
 
 
 @contextmanager
-def floor() -> Iterator[str]:
-    """Address of a bare ASGI application that gives the body back."""
+def floor(database: str = "") -> Iterator[str]:
+    """Address of a bare ASGI application that gives the body back; with a database, after it has inserted it."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
-    command = [sys.executable, "-c", FLOOR, str(listening.fileno())]
+    python = peers.python("asyncpg", "asyncpg==0.31.0", *peers.SERVER) if database else sys.executable
+    begin, each = (BEGIN, EACH) if database else ("pass", "pass")
+    program = FLOOR.replace("BEGIN", begin).replace("EACH", each)
+    command = [str(python), "-c", program, str(listening.fileno()), database]
     process = subprocess.Popen(command, pass_fds=[listening.fileno()])
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -151,6 +167,12 @@ def floor() -> Iterator[str]:
         process.terminate()
         process.wait(10)
         listening.close()
+
+
+def database() -> str:
+    from django.conf import settings
+
+    return f"postgresql://ovd@/ovd?host={settings.RUN}"
 
 
 def cpu_seconds(started: list[subprocess.Popen[bytes]], postgres_pid: int) -> dict[str, float]:
@@ -169,10 +191,12 @@ def _cpu(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def load(url: str, token: str, clients: int, seconds: float) -> dict[str, float]:
+def load(
+    url: str, token: str, clients: int, seconds: float, asked: Mapping[str, Any] | None = None
+) -> dict[str, float]:
     """wrk against one address: p50 and p99 in ms, requests a second, how many, and how many were not 2xx."""
     script = Path(tempfile.mkstemp(suffix=".lua")[1])
-    body = json.dumps({"inputs": {"message": MESSAGE}})
+    body = json.dumps(asked or {"inputs": {"message": MESSAGE}})
     script.write_text(
         textwrap.dedent(f"""
         wrk.method = "POST"
@@ -205,17 +229,19 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--concurrency", type=int, default=1, help="what echo's manifest would declare")
     options = parser.parse_args()
-    with platform(options.concurrency) as (url, token, started, postgres), floor() as bare:
+    with platform(options.concurrency) as (url, token, started, postgres), floor() as bare, floor(database()) as row:
         from ovd_saas.store.records import Execution
 
         load(url + PATH, token, 16, 2)
         load(bare, token, 16, 1)
+        load(row, token, 16, 1)
         before = Execution.objects.count()
         found: dict[tuple[str, int], list[dict[str, float]]] = {}
         used = cpu_seconds(started, postgres)
         for _ in range(options.repeats):
             for clients in (1, 16):
                 found.setdefault(("bare ASGI", clients), []).append(load(bare, token, clients, options.seconds / 2))
+                found.setdefault(("and a row", clients), []).append(load(row, token, clients, options.seconds / 2))
                 ours = load(url + PATH, token, clients, options.seconds)
                 found.setdefault(("full path", clients), []).append(ours)
         while Execution.objects.filter(status__in=("queued", "running")).exists():

@@ -45,6 +45,11 @@ def test_what_is_allowed_and_not_asked_for_is_not_reached() -> None:
     assert reached(application) == []
 
 
+def test_what_an_old_release_holds_and_is_no_host_asks_for_nothing() -> None:
+    application = makers.application(network={"hosts": ["https://api.example.org/", "any text", "api.example.org"]})
+    assert network.wished(application.release) == ["api.example.org:443"]
+
+
 def test_the_timeline_says_who_allowed_what_and_when_it_holds() -> None:
     application = makers.application(**ASKS)
     allow(application, "api.example.org", "api.example.org:443")

@@ -33,9 +33,9 @@ class Retired(Refusal):
 
 
 def wished(release: Release | None) -> list[str]:
-    """What a release asks for, as `host:port`."""
+    """What a release asks for, as `host:port`. Releases of before it was obeyed may hold any text; that is no host."""
     hosts = (release.manifest.get("network") or {}).get("hosts") if release else None
-    return reach.normal(str(host) for host in hosts or [])
+    return reach.normal(host for host in map(str, hosts or []) if re.fullmatch(reach.PATTERN, host))
 
 
 def granted(application: Application, release: Release) -> list[str]:

@@ -70,7 +70,8 @@ def stages(name: str, asked: float, answered: float, how: list[str]) -> dict[str
     from ovd_saas.store.records import Execution, Process
 
     execution = Execution.objects.filter(application__name=name).latest("created_at")
-    process = Process.objects.get(pk=execution.process)
+    while (process := Process.objects.get(pk=execution.process)).ready_at is None:
+        time.sleep(0.02)  # its execution is over, and AppCore has not noted yet that it began
     how.append(process.how)
     born = process.started_at.timestamp() + process.ready_seconds if process.ready_seconds else _at(process.ready_at)
     moments = [asked, _at(execution.created_at), _at(process.started_at), born, _at(execution.started_at),

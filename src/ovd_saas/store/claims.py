@@ -72,7 +72,9 @@ _CLAIM = f"""
     WITH next AS (
         SELECT execution.id FROM store_execution AS execution
         JOIN (SELECT id, place FROM ({turns.ORDER}) AS places WHERE place <= {_CANDIDATES}) AS turns USING (id)
-        WHERE execution.status = 'queued' ORDER BY turns.place LIMIT 1 FOR UPDATE OF execution SKIP LOCKED
+        WHERE execution.status = 'queued' AND %(concurrency)s > (
+            SELECT count(*) FROM store_execution WHERE status = 'running' AND process = %(process)s)
+        ORDER BY turns.place LIMIT 1 FOR UPDATE OF execution SKIP LOCKED
     ), claimed AS (
         UPDATE store_execution AS execution
         SET status = 'running', process = process.id, release_id = process.release_id, model_id = process.model_id,
@@ -101,22 +103,26 @@ def claim(
     process has told the caller that it executes, whether or not its row says so yet. Executions whose deadline has
     passed become expired on the way.
     """
-    application_id = _seat(process_id, now=now, ready_before=now - waited, answered=answered)
-    if isinstance(application_id, Nothing):
-        return application_id
+    seat = _seat(process_id, now=now, ready_before=now - waited, answered=answered)
+    if isinstance(seat, Nothing):
+        return seat
+    application_id, concurrency = seat
     found = {
-        "application": application_id, "process": process_id, "now": now, "before": now - waited, "until": now + LEASE,
+        "application": application_id, "process": process_id, "concurrency": concurrency, "now": now,
+        "before": now - waited, "until": now + LEASE,
     }  # fmt: skip
     for execution, (_, others_wait) in statements.read(Execution, _CLAIM, found):
         execution.others_wait = others_wait
         return execution
-    return Nothing.EMPTY
+    is_full = statements.run(_RUNNING, {"process": process_id})[0][0] >= concurrency
+    return Nothing.FULL if is_full else Nothing.EMPTY
 
 
-def _seat(process_id: UUID, *, now: datetime, ready_before: datetime, answered: bool) -> int | Nothing:
-    """The application of this process, when it may take one more; only the application's current edition gets work.
+def _seat(process_id: UUID, *, now: datetime, ready_before: datetime, answered: bool) -> tuple[int, int] | Nothing:
+    """The application of this process, and how many it may run at once; only the current edition gets work.
 
-    Until the transaction ends, nobody else claims for this process. Its row is not locked: whoever notes that it is
+    Until the transaction ends, nobody else claims for this process: the statements that follow see all that was
+    claimed for it. Its row is not locked: whoever notes that it is
     ready, or drains it, does not wait for claims, nor they for him. What is claimed for a process that is drained at
     the same moment is executed still, or refused by it and given back.
     """
@@ -133,12 +139,9 @@ def _seat(process_id: UUID, *, now: datetime, ready_before: datetime, answered: 
         return Nothing.GONE
     if ready_at is None or ready_at > ready_before:
         return Nothing.EMPTY
-    # asked when the lock is had: what another one claimed meanwhile counts
-    if statements.run(_RUNNING, {"process": process_id})[0][0] >= concurrency:
-        return Nothing.FULL
     if is_late:
         expire(application_id, now=now)
-    return int(application_id)
+    return application_id, concurrency
 
 
 def _tell_running(execution: Execution, now: datetime) -> None:

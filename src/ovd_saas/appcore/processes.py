@@ -1,7 +1,7 @@
 """Processes: start, drain, and take note of what the runner tells. Floor 2: may use store, files, engines, domain."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,6 +21,7 @@ from ovd_saas.store.notices import notify
 from ovd_saas.store.records import Application, LearningRun, ModelVersion, Process, Release, Runner
 
 log = structlog.get_logger()
+PATIENCE = timedelta(seconds=3)  # until what the runner says of a process counts as not heard
 DRAIN_SECONDS = 30.0  # beyond the longest execution, then the process is killed
 
 
@@ -304,6 +305,22 @@ def strangers(living: set[str]) -> set[str]:
     """Those of these processes that no row tells of."""
     known = Process.objects.filter(pk__in=living).exclude(state=states.ENDED).values_list("pk", flat=True)
     return living - {str(id_) for id_ in known}
+
+
+def make_up(*, runner: Runner, living: Iterable[base.Process], now: datetime) -> None:
+    """Those of these processes that are ready, and whose rows do not say so although they had the time, are noted: what
+    the runner told of them was lost."""
+    ready = [UUID(process.process) for process in living if process.state == "ready"]
+    rows = Process.objects.filter(pk__in=ready, runner=runner, state=states.STARTING, started_at__lt=now - PATIENCE)
+    for process_id in rows.values_list("pk", flat=True):
+        log.warning("a process was ready and nobody knew", process=str(process_id))
+        answer(process_id=process_id, now=now)
+
+
+def missing(*, runner: Runner, living: set[str]) -> set[UUID]:
+    """Those that began there and have not ended, as rows say, and are not among the living."""
+    rows = Process.objects.filter(runner=runner).exclude(state=states.ENDED).exclude(address="")
+    return {id_ for id_ in rows.values_list("pk", flat=True) if str(id_) not in living}
 
 
 def reconcile(*, engine: Engine, runner: Runner, living: base.Connected, now: datetime) -> None:

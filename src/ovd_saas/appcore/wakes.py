@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from django.db import transaction
 
-from ovd_saas.appcore import processes
+from ovd_saas.appcore import newborns, processes
 from ovd_saas.engines.base import Engine
 from ovd_saas.store import memory, transitions
 from ovd_saas.store.facts import Facts
@@ -26,14 +26,15 @@ def wake(*, engine: Engine, found: Facts, runner: Runner, reason: str, now: date
         concurrency=found.desired.concurrency, memory_mb=found.desired.memory_mb,
     )  # fmt: skip
     asked = processes.asked(application, release, application.model)
-    started = engine.start(process=str(process.pk), **asked)
-    process.pid, process.address = started.pid, started.address
-    is_ours = False
-    try:
-        is_ours = _written(process, found, reason, now)
-    finally:
-        if not is_ours:
-            engine.stop(str(process.pk), 0)
+    with newborns.row_on_its_way(process.pk):
+        started = engine.start(process=str(process.pk), **asked)
+        process.pid, process.address = started.pid, started.address
+        is_ours = False
+        try:
+            is_ours = _written(process, found, reason, now)
+        finally:
+            if not is_ours:
+                engine.stop(str(process.pk), 0)
     return is_ours
 
 

@@ -8,7 +8,7 @@ import structlog
 from django.db import connections
 from django.utils import timezone
 
-from ovd_saas.appcore import processes
+from ovd_saas.appcore import newborns, processes
 from ovd_saas.engines import base
 from ovd_saas.engines.base import Engine
 from ovd_saas.store.connections import keep_sound
@@ -27,6 +27,7 @@ class Watching:
         self._runner: Runner | None = None
         self._is_up = False
         self._strangers: set[str] = set()  # ids of processes that no row told of when it was last looked
+        self._missing: set[UUID] = set()  # processes that only rows told of when it was last looked
         self._has_missed = False  # something that the runner told could not be noted
 
     def runner(self) -> Runner | None:
@@ -46,13 +47,16 @@ class Watching:
     def note_alive(self) -> bool:
         """Called now and then: the record says when the runner was last seen; what was missed is made up for."""
         if self._has_missed:
-            living = base.Connected(self._engine.hello().processes, ())
+            connected = base.Connected(self._engine.hello().processes, ())
             self._has_missed = False  # before: what is missed from now on is another matter
-            self.on_event(living)
+            self.on_event(connected)
         elif self._runner is not None and self._is_up:
             machine = self._engine.hello()
             Runner.objects.filter(pk=self._runner.pk).update(seen_at=timezone.now(), facts=asdict(machine))
-            self._end_strangers({process.process for process in machine.processes})
+            living = {process.process for process in machine.processes}
+            self._end_strangers(living)
+            self._end_missing(self._runner, living)
+            processes.make_up(runner=self._runner, living=machine.processes, now=timezone.now())
         return False
 
     def _end_strangers(self, living: set[str]) -> None:
@@ -60,6 +64,13 @@ class Watching:
         before, self._strangers = self._strangers, processes.strangers(living)
         for stranger in before & self._strangers:
             self._engine.stop(stranger, 0)
+
+    def _end_missing(self, runner: Runner, living: set[str]) -> None:
+        """What only rows tell of, now and the last time: its end was not heard."""
+        before, self._missing = self._missing, processes.missing(runner=runner, living=living)
+        for process_id in before & self._missing:
+            log.warning("a process had ended and nobody knew", process=str(process_id))
+            processes.end(process_id=process_id, reason="Its runner no longer knows it.", now=timezone.now())
 
     def _note(self, event: base.Event) -> None:
         now = timezone.now()
@@ -73,10 +84,8 @@ class Watching:
                 if self._runner is not None:
                     Runner.objects.filter(pk=self._runner.pk).update(is_up=False)
                     notify("runner")
-            case base.Ready():
-                processes.answer(process_id=UUID(event.process), now=now, told=event)
-            case base.Exited(process=id_, message=message):
-                processes.end(process_id=UUID(id_), reason=message, now=now)
+            case base.Ready() | base.Exited():
+                newborns.hear(event, now=now)
 
     def _record(self, machine: base.Machine) -> Runner:
         runner, _ = Runner.objects.update_or_create(

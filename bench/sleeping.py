@@ -70,13 +70,14 @@ def manifest(kind: str, number: int) -> dict[str, Any]:
 
 def add(count: int) -> None:
     """So many enabled applications, asleep, in one transaction for each thousand."""
-    from django.db import transaction
+    from django.db import connection, transaction
 
     from ovd_saas.store.records import Application, Organisation
 
     begin = Application.objects.count()
     for first in range(begin, begin + count, 1000):
-        with transaction.atomic():
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             _add(Organisation, range(first, min(first + 1000, begin + count)))
 
 

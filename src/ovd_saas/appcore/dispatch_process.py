@@ -19,7 +19,7 @@ from ovd_saas.files import Missing
 HELLO = "hello"  # id of the question whether it is ready
 MOST_REFUSALS = 100  # of one process, beside its seats, before they count as attempts
 START_SLACK_SECONDS = 30.0  # beyond its time limit, for an execution that the process does not even begin
-EARLY = 3  # runs that a process gets before it has room for them
+EARLY = 7  # runs that a process gets before it has room for them
 EARLY_SECONDS = 0.01  # if its last one took no longer
 
 

@@ -1,6 +1,6 @@
 """Finished executions: rows of `store_execution` that are written once, and as PostgreSQL is given them. Floor 1."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from struct import Struct
@@ -45,77 +45,81 @@ class FinishedExecution:
 
 
 _TEXT, _BINARY = 0, 1  # formats of PostgreSQL's protocol
-_NUMBER = Struct(">q").pack
-_FLOAT = Struct(">d").pack
+_number = Struct(">q").pack
+_float = Struct(">d").pack
+_json = orjson.dumps
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's
+_COLUMNS = {  # in the order of `parameters`
+    "id": ("uuid", _BINARY),
+    "application_id": ("bigint", _BINARY),
+    "release_id": ("bigint", _BINARY),
+    "process": ("uuid", _BINARY),
+    "status": ("text", _TEXT),
+    "inputs": ("jsonb", _TEXT),
+    "outputs": ("jsonb", _TEXT),
+    "error": ("jsonb", _TEXT),
+    "log": ("text", _TEXT),
+    "seed": ("bigint", _BINARY),
+    "progress": ("jsonb", _TEXT),
+    "digests": ("jsonb", _TEXT),
+    "hardware": ("jsonb", _TEXT),
+    "created_at": ("timestamptz", _BINARY),
+    "started_at": ("timestamptz", _BINARY),
+    "finished_at": ("timestamptz", _BINARY),
+    "deadline_at": ("timestamptz", _BINARY),
+    "seconds": ("float8", _BINARY),
+    "caller": ("text", _TEXT),
+    "created_by_id": ("bigint", _BINARY),
+    "cause": ("jsonb", _TEXT),
+    "request_digest": ("text", _TEXT),
+    "model_id": ("bigint", _BINARY),
+    "consent": ("boolean", _BINARY),
+    "attempts": ("bigint", _BINARY),
+    "lease": ("bigint", _BINARY),
+}
+FORMATS = [form for _, form in _COLUMNS.values()]
+
+
+def parameters(row: FinishedExecution) -> Parameters:
+    """One for each column, as FORMATS says. Raises TypeError, ValueError, struct.error: it cannot be stored."""
+    return [
+        row.id.bytes,
+        _number(row.application_id),
+        _number(row.release_id),
+        row.process.bytes,
+        row.status.encode(),
+        _json(row.inputs),
+        None if row.outputs is None else _json(row.outputs),
+        None if row.error is None else _json(row.error),
+        row.log.encode(),
+        _number(row.seed),
+        None if row.progress is None else _json(row.progress),
+        _json(row.digests),
+        _json(row.hardware),
+        _moment(row.created_at),
+        _moment(row.started_at),
+        _moment(row.finished_at),
+        None if row.deadline_at is None else _moment(row.deadline_at),
+        None if row.seconds is None else _float(row.seconds),
+        row.caller.encode(),
+        None if row.created_by_id is None else _number(row.created_by_id),
+        _json(row.cause),
+        row.request_digest.encode(),
+        None if row.model_id is None else _number(row.model_id),
+        b"\x01" if row.consent else b"\x00",
+        _number(row.attempts),
+        _number(row.lease),
+    ]
 
 
 def _moment(at: datetime) -> bytes:
     since = at - _EPOCH
-    return _NUMBER((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
-
-
-def _uuid(value: UUID) -> bytes:
-    return value.bytes
-
-
-def _truth(value: bool) -> bytes:
-    return b"\x01" if value else b"\x00"
-
-
-_FORMS: dict[str, tuple[str, int, Callable[[Any], bytes]]] = {  # type, format, and how a value becomes it
-    "uuid": ("uuid", _BINARY, _uuid),
-    "number": ("bigint", _BINARY, _NUMBER),
-    "float": ("float8", _BINARY, _FLOAT),
-    "truth": ("boolean", _BINARY, _truth),
-    "moment": ("timestamptz", _BINARY, _moment),
-    "text": ("text", _TEXT, str.encode),
-    "json": ("jsonb", _TEXT, orjson.dumps),
-}
-_COLUMNS = {
-    "id": "uuid",
-    "application_id": "number",
-    "release_id": "number",
-    "process": "uuid",
-    "status": "text",
-    "inputs": "json",
-    "outputs": "json",
-    "error": "json",
-    "log": "text",
-    "seed": "number",
-    "progress": "json",
-    "digests": "json",
-    "hardware": "json",
-    "created_at": "moment",
-    "started_at": "moment",
-    "finished_at": "moment",
-    "deadline_at": "moment",
-    "seconds": "float",
-    "caller": "text",
-    "created_by_id": "number",
-    "cause": "json",
-    "request_digest": "text",
-    "model_id": "number",
-    "consent": "truth",
-    "attempts": "number",
-    "lease": "number",
-}
-FORMATS = [_FORMS[form][1] for form in _COLUMNS.values()]
-_WRITERS = [(name, _FORMS[form][2]) for name, form in _COLUMNS.items()]
-
-
-def parameters(row: FinishedExecution) -> Parameters:
-    """One for each column, as FORMATS says. Raises TypeError, ValueError, OverflowError: it cannot be stored."""
-    written: Parameters = []
-    for name, write in _WRITERS:
-        value = getattr(row, name)
-        written.append(None if value is None else write(value))
-    return written
+    return _number((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
 
 
 def insert(count: int) -> str:
     """The statement that inserts so many rows, each with all its parameters; one that is there already stays."""
-    types = [_FORMS[form][0] for form in _COLUMNS.values()]
+    types = [kind for kind, _ in _COLUMNS.values()]
     width = len(types)
     rows = (
         ", ".join(f"${place * width + column}::{kind}" for column, kind in enumerate(types, start=1))

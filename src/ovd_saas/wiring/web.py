@@ -1,5 +1,6 @@
 """`ovd web`: the web process. Serves on the socket it inherits, else on OVD_HOST:OVD_PORT. Floor 4."""
 
+import gc
 import os
 import socket
 from types import FrameType
@@ -39,6 +40,8 @@ def serve(fd: int | None = None) -> None:
             application.begin_stop()  # who waits for a result is answered before the connections are closed
             super().handle_exit(sig, frame)
 
+    gc.collect()
+    gc.freeze()  # what was imported stays: to look through it again and again only makes answers late
     Server(config).run(sockets=[socket.socket(fileno=fd) if fd is not None else listen()])
 
 

@@ -26,6 +26,8 @@ from ovd_saas.engines import base
 from ovd_saas.store import claims, transitions
 from ovd_saas.store.records import Application, Execution, Process, Release, Runner, Transition
 
+TOTAL_MB = 1200  # of the machine: two processes, or one beside somebody who evaluates
+
 
 class Memory:
     """As much of an engine as living needs; it keeps processes in memory."""
@@ -58,8 +60,9 @@ class Histories(RuleBasedStateMachine):
         self.around = transaction.atomic()
         self.around.__enter__()
         self.engine = Memory()
-        self.application = makers.application(sleep={"after": 1000}, execute={"max_attempts": 2, "concurrency": 2})
-        self.runner = Runner.objects.create(name="memory", is_up=True)
+        execute = {"max_attempts": 2, "concurrency": 2, "max_replicas": 2}
+        self.application = makers.application(sleep={"after": 1000}, execute=execute, resources={"memory_mb": 512})
+        self.runner = Runner.objects.create(name="memory", is_up=True, facts={"applications_mb": TOTAL_MB})
         self.living = Living(self.engine, lambda: None if self.engine.is_down else self.runner)
         self.claimed: list[tuple[UUID, int]] = []  # every lease that was ever given: zombies come back with them
         self.finals: dict[UUID, tuple[str, Any]] = {}
@@ -137,6 +140,26 @@ class Histories(RuleBasedStateMachine):
         manifest = {**self.application.release.manifest, "sleep": {"after": seconds}}  # type: ignore[union-attr]
         Release.objects.update(manifest=manifest)
 
+    @rule()
+    def a_moment_passes(self) -> None:
+        """Who waits has waited for longer than a moment; more processes may come."""
+        before = timezone.now() - timedelta(seconds=1)
+        Execution.objects.filter(status="queued").update(created_at=before)
+        Process.objects.filter(state="ready").update(ready_at=before)
+        self.living.tick()
+
+    @rule(memory_mb=st.sampled_from([300, 800]))
+    def somebody_evaluates(self, memory_mb: int) -> None:
+        """A task takes memory beside it, if there is enough."""
+        application = Application.objects.select_related("release").get(pk=self.application.pk)
+        assert application.release is not None
+        with contextlib.suppress(processes.NoRoom, base.RunnerDown):
+            processes.start_task(
+                engine=self.engine, application=application, release=application.release, model=None, run=None,
+                kind="evaluate", runner=self.runner, now=timezone.now(),
+                limits={"memory_mb": memory_mb, "cpus": 1, "disk_mb": 1},
+            )  # fmt: skip
+
     # dispatchers, live and dead ones
 
     @rule()
@@ -209,6 +232,12 @@ class Histories(RuleBasedStateMachine):
             assert Execution.objects.filter(process=process.pk, status="running").count() <= process.concurrency
 
     @invariant()
+    def memory_is_not_given_twice(self) -> None:
+        alive = Process.objects.exclude(state="ended")
+        assert sum(alive.values_list("memory_mb", flat=True)) <= TOTAL_MB
+        assert alive.filter(kind="serve", state__in=("starting", "ready")).count() <= 2
+
+    @invariant()
     def the_timeline_has_no_gaps(self) -> None:
         states: dict[str, str] = {"status": "enabled", "service": "asleep", "learning": "resting", "health": "healthy"}
         for row in Transition.objects.order_by("pk"):
@@ -234,6 +263,8 @@ class Histories(RuleBasedStateMachine):
     def settle(self) -> None:
         """Whatever happened: when the parts live again and people leave it alone, everything comes to rest."""
         self.sleep_after(0)
+        for id_ in Process.objects.filter(kind="evaluate").exclude(state="ended").values_list("pk", flat=True):
+            self.engine.stop(str(id_), 0)
         for _ in range(30):
             Application.objects.filter(retry_at__isnull=False).update(retry_at=timezone.now())
             self.living.tick()

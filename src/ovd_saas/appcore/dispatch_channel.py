@@ -14,6 +14,7 @@ LONGEST_COMPLAINT = 300  # characters
 _WRITE_HIGH = 4 << 20  # bytes on their way before a sender has to wait
 SPELL_SECONDS = 0.25
 SHARE_SECONDS = 0.025  # of each spell, for what a process says beside its answers; then it waits for the next one
+LONGEST_REST_SECONDS = 1.0  # on a busy machine, time passes without anybody's doing
 FLOOD_SPELLS = 40  # so many in a row are a flood
 
 OnFrame = Callable[[dict[str, Any], bytes], bool]  # whether it was an answer that somebody waits for
@@ -111,7 +112,8 @@ class Channel(asyncio.Protocol):
         self._spent += now - began
         if self._spent > SHARE_SECONDS and self not in self._paused_for:
             self.pause(self)
-            rest = max(self._spell_ends - now, self._spent * SPELL_SECONDS / SHARE_SECONDS - SPELL_SECONDS)
+            owed = self._spent * SPELL_SECONDS / SHARE_SECONDS - SPELL_SECONDS
+            rest = min(max(self._spell_ends - now, owed), LONGEST_REST_SECONDS)
             asyncio.get_running_loop().call_later(max(rest, 0.0), self._rested)
 
     def _rested(self) -> None:

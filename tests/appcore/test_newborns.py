@@ -71,8 +71,8 @@ def test_what_is_told_of_others_is_noted_at_once(echo: Application) -> None:
 
 
 def test_one_that_was_ready_long_ago_and_nobody_knew_is_made_up_for(echo: Application) -> None:
-    late, fresh = begun(echo, uuid4(), seconds_ago=10), begun(echo, uuid4(), seconds_ago=1)
-    still = begun(echo, uuid4(), seconds_ago=10)
+    late, fresh = begun(echo, uuid4(), seconds_ago=20), begun(echo, uuid4(), seconds_ago=1)
+    still = begun(echo, uuid4(), seconds_ago=20)
     there = [living(late.pk), living(fresh.pk), living(still.pk, "starting")]
     processes.make_up(runner=late.runner, living=there, now=NOW)
     assert [state_of(one.pk) for one in (late, fresh, still)] == ["ready", "starting", "starting"]

@@ -21,7 +21,7 @@ from ovd_saas.store.notices import notify
 from ovd_saas.store.records import Application, LearningRun, ModelVersion, Process, Release, Runner
 
 log = structlog.get_logger()
-PATIENCE = timedelta(seconds=3)  # until what the runner says of a process counts as not heard
+PATIENCE = timedelta(seconds=10)  # until what the runner says of a process counts as not heard, rather than as late
 DRAIN_SECONDS = 30.0  # beyond the longest execution, then the process is killed
 
 

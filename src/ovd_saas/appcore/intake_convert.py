@@ -27,6 +27,7 @@ from ovd_saas.appcore import intake_cells
 LARGEST_MEMORY = 2 << 30  # bytes of address space; the libraries take some of it
 LONGEST_SECONDS = 900  # of a processor
 LONGEST_LINE = 16 << 20  # bytes
+MOST_COLUMNS = 10_000
 ROWS = 1024  # of Parquet that are in memory at once
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
@@ -112,16 +113,19 @@ def _chained(first: str, rest: Iterator[str]) -> Iterator[str]:
 
 
 def _header_fits(names: list[str], properties: dict[str, Any], lines: Lines) -> bool:
-    errors = []
+    if len(names) > MOST_COLUMNS:
+        raise Unreadable(f"The file has {len(names):,} columns; at most {MOST_COLUMNS:,} are read.")
+    errors, seen = [], set()
     for place, name in enumerate(names, start=1):
         if not name:
             errors.append(("", f"has no name for column {place}; the first line names the fields."))
-        elif name in names[: place - 1]:
+        elif name in seen:
             errors.append((name, "names two columns."))
         elif properties and name not in properties:
             errors.append((name, f"is not a field.{did_you_mean(name, properties)}"))
+        seen.add(name)
     for name, prop in properties.items():
-        if name not in names and not prop["x-ovd"].get("optional"):
+        if name not in seen and not prop["x-ovd"].get("optional"):
             errors.append((name, "is missing: there is no such column."))
     if errors:
         lines.fault(1, *errors[:1000])

@@ -252,12 +252,13 @@ def answer(*, process_id: UUID, now: datetime, told: base.Ready | None = None) -
         birth["pid"] = told.pid
     if not transitions.process(process_id, states.ANSWER, now=now, ready_at=now, **birth):
         return
+    if transitions.starts(process_id):
+        return
     process = Process.objects.get(pk=process_id)
     if process.kind != Process.SERVE:
         _tell_run(process)
         return
     application = editions.locked(process.application_id)
-    Application.objects.filter(pk=application.pk).update(start_failures=0, retry_at=None)
     if not editions.may_take_over(application, process.release_id, process.model_id):
         return
     if process.model_id != application.model_id:

@@ -204,6 +204,21 @@ def process(id_: UUID, event: str, *, now: datetime, **values: Any) -> str | Non
     return None
 
 
+_STARTS = f"""
+    UPDATE store_application AS application SET start_failures = 0, retry_at = NULL
+    FROM store_process AS process
+    WHERE process.id = %(process)s AND process.kind = '{Process.SERVE}' AND application.id = process.application_id
+    RETURNING (process.release_id, process.model_id)
+        IS NOT DISTINCT FROM (application.release_id, application.model_id)"""  # noqa: S608 - a constant
+
+
+def starts(process_id: UUID) -> bool:
+    """The application of this process starts, so earlier failures no longer count; whether that is all, as the process
+    serves the current edition. It is locked until the transaction ends."""
+    rows = statements.run(_STARTS, {"process": process_id})
+    return bool(rows and rows[0][0])
+
+
 @transaction.atomic
 def release(id_: int, event: str, **values: Any) -> bool:
     """Cause an event of a release."""

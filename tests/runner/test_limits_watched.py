@@ -3,19 +3,45 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from ovd_saas.runner import footprints, priorities
 from ovd_saas.runner.children import Child, Nursery, usages
 from ovd_saas.runner.endings import Exit
 from ovd_saas.runner.sandbox import Limits, variables
-from ovd_saas.runner.starts import Forked, Order, Spawn, pipes
+from ovd_saas.runner.starts import Order, Spawn
 
 PATIENCE = 30.0
 FILLS = "import time; x = b'1' * (90 << 20); time.sleep(99)"
 CHILD_FILLS = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {FILLS!r}])"
+FORKS = """
+import asyncio, os, sys, time
+from ovd_saas.runner.children import Nursery
+from ovd_saas.runner.sandbox import Limits
+from ovd_saas.runner.starts import Forked, Spawn, pipes
+
+inherited = bytearray(b"1") * (90 << 20)
+
+async def live():
+    told, tell = os.pipe()
+    with pipes() as made:
+        pid = os.fork()
+        if pid == 0:
+            os.read(told, 1)
+            kept = bytearray(b"1") * (int(sys.argv[1]) << 20)
+            time.sleep(4)
+            os._exit(0)
+        child = Nursery(Spawn()).take(Forked(pid, *made.keep()), limits=Limits(64), output=lambda _, __: None)
+    os.write(tell, b"!")
+    print((await child.exited).killed_for)
+
+asyncio.run(live())
+"""
 
 
 def order(folder: Path, code: str, limits: Limits) -> Order:
@@ -64,35 +90,17 @@ def test_too_many_threads_are_killed(tmp_path: Path) -> None:
     assert ended(tmp_path, code, Limits(tasks=20)).killed_for == "tasks"
 
 
-def test_who_was_forked_is_not_blamed_for_the_pages_that_it_was_born_with() -> None:
+@pytest.mark.parametrize(("more_mb", "killed_for"), [(30, "None"), (200, "memory")])
+def test_who_was_forked_is_not_blamed_for_the_pages_that_it_was_born_with(more_mb: int, killed_for: str) -> None:
     """Its parent holds 90 MB, it may hold 64, and is well with 30 more; 200 more are too much."""
-    inherited = bytearray(b"1") * (90 << 20)
-
-    async def live(more_mb: int) -> str | None:
-        nursery = Nursery(Spawn())
-        told, tell = os.pipe()
-        with pipes() as made:
-            pid = os.fork()
-            if pid == 0:
-                os.close(tell)
-                os.read(told, 1)
-                kept = bytearray(b"1") * (more_mb << 20)
-                os.write(made.out_writer, b"holds")
-                os.read(told, len(kept) + len(inherited))
-                os._exit(0)
-            held = asyncio.Event()
-            child = nursery.take(Forked(pid, *made.keep()), limits=Limits(64), output=lambda _, __: held.set())
-        os.close(told)
-        os.write(tell, b"!")
-        try:
-            await asyncio.wait_for(held.wait(), PATIENCE)
-            await asyncio.wait([child.exited], timeout=3)
-        finally:
-            os.close(tell)
-        return (await asyncio.wait_for(child.exited, PATIENCE)).killed_for
-
-    assert asyncio.run(live(30)) is None
-    assert asyncio.run(live(200)) == "memory"
+    said = subprocess.run(
+        [sys.executable, "-c", FORKS, str(more_mb)],
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == killed_for
 
 
 def test_the_folder_on_disk_has_a_limit(tmp_path: Path) -> None:

@@ -85,11 +85,11 @@ def children(pid: int) -> list[int]:
 
 def outside(process: int | None, inside: int) -> int:
     """The number that a process has here which has the number `inside` in the namespace of that process."""
-    space = os.readlink(f"/proc/{process}/ns/pid")
+    space = Path(f"/proc/{process}/ns/pid").readlink()
     for status in Path("/proc").glob("[0-9]*/status"):
         try:
             numbers = next(line for line in status.read_text().splitlines() if line.startswith("NSpid:")).split()
-            if os.readlink(status.parent / "ns/pid") == space and int(numbers[-1]) == inside:
+            if (status.parent / "ns/pid").readlink() == space and int(numbers[-1]) == inside:
                 return int(status.parent.name)
         except OSError:
             continue

@@ -11,7 +11,10 @@ WORDS = {
         "sees its release and libraries, which it cannot change, and one scratch folder",
     ),
     "processes": ("Its own processes", "sees no process but its own; none of them outlives it"),
-    "network": ("A network of its own", "reaches the hosts that an operator allowed, by way of the runner, and nothing else"),
+    "network": (
+        "A network of its own",
+        "reaches the hosts that an operator allowed, by way of the runner, and nothing else",
+    ),
     "ipc": ("Its own memory", "shares no memory, message queue or host name with anybody"),
     "landlock": ("Landlock", "is kept from files outside its room by the kernel a second time"),
     "seccomp": ("Filtered system calls", "asks of the kernel only what a program that computes needs"),

@@ -8,9 +8,19 @@ from ovd_saas.runner import endings
 from ovd_saas.runner.endings import Ending, Exit
 
 
-def end(exit: Exit, *, failure: str | None = None, asked: bool = False, ready: bool = True) -> Ending:
+def end(
+    exit: Exit, *, failure: str | None = None, asked: bool = False, ready: bool = True, renewed: bool = False
+) -> Ending:
     return endings.of_process(
-        exit, memory_mb=512, tasks=100, disk_mb=256, lease_seconds=10, failure=failure, asked=asked, ready=ready
+        exit,
+        memory_mb=512,
+        tasks=100,
+        disk_mb=256,
+        lease_seconds=10,
+        failure=failure,
+        asked=asked,
+        ready=ready,
+        renewed=renewed,
     )
 
 

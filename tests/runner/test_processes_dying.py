@@ -182,6 +182,14 @@ def test_processes_end_themselves_when_the_runner_is_frozen_longer_than_their_le
     assert "lease" in exited.message
 
 
+def test_code_that_holds_the_interpreter_longer_than_the_lease_is_told_so(own: Runner, tmp_path: Path) -> None:
+    process, started = own.start(own.prepare(puppet_folder(tmp_path)))
+    Talk(started.address).begin(code="import ctypes; ctypes.PyDLL(None).sleep(600)")
+    exited = own.exited(process)
+    assert exited.reason == "lease"
+    assert "held the interpreter for longer than its lease of 1 s" in exited.message
+
+
 def test_a_process_lives_on_while_its_lease_is_renewed(own: Runner, tmp_path: Path) -> None:
     """Longer than three leases of 1 s, computing without a pause."""
     process, started = own.start(own.prepare(puppet_folder(tmp_path)))

@@ -61,9 +61,10 @@ def of_process(
     failure: str | None,
     asked: bool,
     ready: bool,
+    renewed: bool,
 ) -> Ending:
     """The ending of an application process. `failure` is what it said itself before it ended, `asked` that somebody
-    wanted it to end, `ready` that it had finished its set-up."""
+    wanted it to end, `ready` that it had finished its set-up, `renewed` that its lease was renewed all the time."""
     breach = of_breach(exit, memory_mb=memory_mb, tasks=tasks, disk_mb=disk_mb)
     if breach is not None:
         return breach
@@ -78,6 +79,11 @@ def of_process(
     if exit.killed_for == "control":
         return Ending("control", "killed: it closed the line to the runner, or said on it what nobody had asked for")
     if exit.signal == signal.SIGALRM or exit.code == signal.SIGALRM:  # the latter where it was first of its namespace
+        if renewed:
+            held = (
+                f"its code held the interpreter for longer than its lease of {lease_seconds:g} s, so that nothing else"
+            )
+            return Ending("lease", f"ended: {held} of it ran")
         return Ending("lease", f"ended itself: the runner had not renewed its lease for {lease_seconds:g} s")
     if exit.signal == signal.SIGKILL:
         return Ending(

@@ -67,6 +67,8 @@ class Process:
         self._proxy: proxy.Proxy | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._renewal: asyncio.TimerHandle | None = None
+        self._renewed_at = time.monotonic()
+        self._was_late_at = float("-inf")
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._birth: asyncio.Task[None] | None = None
 
@@ -117,6 +119,7 @@ class Process:
         if self.gone.done():
             self._control.close()
         else:
+            self._renewed_at = time.monotonic()
             self._renew()
 
     def stop(self, grace: float) -> None:
@@ -158,8 +161,17 @@ class Process:
 
     def _renew(self) -> None:
         lease = self._configuration.lease_seconds
+        now = time.monotonic()
+        if now - self._renewed_at > lease / 2:
+            self._was_late_at = now  # this runner was frozen, or had too much to do
+        self._renewed_at = now
         self._control.send({"type": "lease", "seconds": lease})
         self._renewal = asyncio.get_running_loop().call_later(lease / RENEWALS, self._renew)
+
+    def _was_renewed(self) -> bool:
+        """Whether the lease never came near its end, lately."""
+        lease, now = self._configuration.lease_seconds, time.monotonic()
+        return now - self._renewed_at <= lease / 2 and now - self._was_late_at > 2 * lease
 
     def _too_slow(self) -> None:
         if self.state == STARTING:
@@ -212,6 +224,7 @@ class Process:
             failure=self._failure,
             asked=self.state == STOPPING,
             ready=self._was_ready,
+            renewed=self._was_renewed(),
         )
         self._end({"code": exit.code, "signal": exit.signal, "reason": ending.reason, "message": ending.message})
 

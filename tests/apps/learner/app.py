@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import time
 from pathlib import Path
 
@@ -46,7 +45,7 @@ class Learner(App):
             for _ in range(20):  # the platform fetches what was saved while learning goes on
                 time.sleep(0.05)
                 context.progress(count / size, "about to die")
-            os.kill(os.getpid(), signal.SIGKILL)
+            os._exit(9)
         if act == "quit":
             raise Yielded
         if act == "eat":

@@ -309,9 +309,12 @@ class Groups:
         """Start the thread that moves processes, before the first of them waits for it."""
         self._porter.submit(int)
 
-    def release(self, group: Group) -> None:
-        """Its process has ended: end what is left in it, and keep it for another, or remove it."""
+    def release(self, group: Group, *, is_template: bool = False) -> None:
+        """Its process has ended: end what is left in it, and keep it for another, or remove it. What a template has
+        forked is born in its group, and may be on its way to one of its own: that is not left over."""
         group.settle()
+        if is_template:
+            self._porter.submit(int).exception(PATIENCE)  # it moves one after another
         if group.kill() and len(self._spare) < SPARES and group.is_clean():
             self._spare.append(group)
         else:

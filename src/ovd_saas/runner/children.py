@@ -43,6 +43,7 @@ class Child:
         self.quota = quota
         self.must_give_way = background
         self.inherited_bytes = footprints.anonymous(born.pid)
+        self.is_template = False
         self.killed_for: str | None = None
         self.exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self._born = born
@@ -264,7 +265,7 @@ class Nursery:
     def _bury(self, child: Child) -> None:
         self._children.discard(child)
         if self._groups is not None and child.group is not None:
-            self._groups.release(child.group)
+            self._groups.release(child.group, is_template=child.is_template)
         self.end_strays()
 
     async def _watch(self) -> None:

@@ -292,6 +292,7 @@ class Templates:
             template.child = self._nursery.take(
                 starts.Forked(pid, *pipes.keep()), limits=limits, output=lambda _, data: self._print(data)
             )
+            template.child.is_template = True
         self._all.add(template)
         if first_uid is not None:
             self._ranges[first_uid] = template

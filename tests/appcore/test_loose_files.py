@@ -114,7 +114,8 @@ def test_a_refused_archive_is_let_go() -> None:
 
 
 NO_FILES = {
-    "Application.foreseen", "Application.network_allowed", "Application.notice", "Application.promotion", "Batch.origin", "Batch.received", "DeliveryKey.received",
+    "Application.foreseen", "Application.network_allowed", "Application.notice", "Application.promotion",
+    "Batch.origin", "Batch.received", "DeliveryKey.received",
     "DriftMeasure.fields", "DriftMeasure.window", "DriftReference.profile", "Execution.cause", "Execution.digests",
     "Execution.error", "Execution.feedback", "Execution.hardware", "Execution.progress", "Execution.request_digest",
     "Execution.sampled", "LearningEvent.body", "LearningRun.digests", "LearningRun.error", "LearningRun.gate",

@@ -152,7 +152,7 @@ GREED = {
     "output": "The outputs cannot be sent",
     "descriptors": "",
     "spin": "timeout: It took longer than",
-    "interpreter_lock": "its lease for 8 s",
+    "interpreter_lock": "its lease",
     "deaf": "timeout: It took longer than",
 }
 

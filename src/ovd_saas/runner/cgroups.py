@@ -202,10 +202,6 @@ class Group:
         """Who works in the background, and was left next to nothing, has a share like others' for a while."""
         self._weigh(self.limits.cpus if is_turn else 0.0, background=not is_turn)
 
-    def seconds(self) -> float:
-        """Seconds of processor time so far."""
-        return self._seconds()
-
     # --- files
 
     def _write(self, controller: str, name: str, value: str) -> None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ovd.walls.namespaces import IDS
+from ovd.walls.standing import FIRST_UID
 from ovd_saas.runner import machine
 
-FIRST_UIDS = (2_000_000_000, 1 << 20)  # beyond those that systems and containers give away
+UIDS = (FIRST_UID, 1 << 20)
 LONGEST_SOCKET_PATH = 107  # bytes: the kernel's sun_path less its final zero
 SOCKET_NAME = 20  # bytes that we put after the run folder: "/p-" + 12 + ".sock"
 
@@ -30,7 +31,7 @@ class Configuration:
     models_mb: float = 20480.0  # models kept; beyond it those unused for longest go
     templates_mb: int = 4096  # memory of all templates; beyond it those unused for longest go
     applications_mb: int = 0  # memory that processes of applications may be promised, together
-    uids: tuple[int, int] = FIRST_UIDS  # first user, and how many, that a runner of root's gives to processes
+    uids: tuple[int, int] = UIDS  # first user, and how many, that a runner of root's gives to processes
     cgroups: bool = True  # make control groups where that is possible
     walls: str = ""  # that must stand: all, or names with commas; empty: as many as can
     source_packages: bool = False  # locks may name packages that are built here, by scripts that no wall surrounds
@@ -95,7 +96,7 @@ def read(variables: Mapping[str, str] = os.environ) -> Configuration:
         models_mb=_megabytes(variables, "OVD_MODELS_MB", 20480.0),
         templates_mb=int(_megabytes(variables, "OVD_TEMPLATES_MB", min(machine.memory_mb() / 4, 4096.0))),
         applications_mb=int(_megabytes(variables, "OVD_MEMORY_MB", machine.memory_mb() * 0.8)),
-        uids=_range(variables, "OVD_UIDS", FIRST_UIDS),
+        uids=_range(variables, "OVD_UIDS", UIDS),
         cgroups=_choice(variables, "OVD_CGROUPS", "on", "off") == "on",
         walls=variables.get("OVD_WALLS", ""),
         source_packages=variables.get("OVD_SOURCE_PACKAGES", "") == "1",

@@ -77,7 +77,7 @@ class Watch:
             child.must_give_way = not priorities.give_way(child.pid)
             return
         before, looks = self._turns.get(child.pid, (0.0, 0))
-        used = child.group.seconds()
+        _, used = child.group.usage()
         is_starved = used - before < STARVED
         child.group.take_turn(is_turn=is_starved and looks == STARVED_LOOKS)
         self._turns[child.pid] = (used, looks % STARVED_LOOKS + 1 if is_starved else 0)

@@ -11,7 +11,7 @@ from ovd.walls import NAMES, calls, landlock, limits, namespaces, proc, reasons,
 from ovd.walls.failure import WallFailed, wall
 
 PATIENCE_SECONDS = 20.0
-FIRST_UID = 200000  # of the ranges that root's runner gives to templates
+FIRST_UID = 2_000_000_000  # of the ranges that root's runner gives to templates: beyond what systems and containers use
 
 
 class Examination(NamedTuple):

@@ -8,6 +8,8 @@ from pathlib import Path
 from ovd import App, Context, Evaluation, Samples, number
 from ovd.context import Yielded
 
+SLOW = ("slow", "deaf")
+
 
 class Learner(App):
     mean: float | None = None
@@ -23,11 +25,13 @@ class Learner(App):
         done = _resume(context)
         total, count = done["total"], done["count"]
         acts = {row.get("act") for row in data}
+        slow = max((place for place, row in enumerate(data) if row.get("act") in SLOW), default=-1)
         for place, row in enumerate(data):
             if place < count:
                 continue
             total, count = total + row["value"], count + 1
-            self._act(context, row.get("act"), total, count, len(data))
+            act = row.get("act") if place == slow or row.get("act") not in SLOW else None  # once in a run
+            self._act(context, act, total, count, len(data))
             context.metric("mean", total / count, count)
             context.progress(count / len(data), f"sample {count}")
         print(f"learned {count} samples, resumed at {done['count']}")
@@ -50,7 +54,7 @@ class Learner(App):
             raise Yielded
         if act == "eat":
             bytearray(4 << 30)
-        if act in ("slow", "deaf"):
+        if act in SLOW:
             for _ in range(200):
                 time.sleep(0.05)
                 context.progress(count / size, "slowly")

@@ -50,9 +50,15 @@ setup-dev: .venv/.dev .venv/.browser $(VENDOR)/.ready
 	tools/browser.sh
 	@touch $@
 
-$(VENDOR)/.ready: .venv/.tools package-lock.json tools/vendor.py src/ovd_saas/assets/icons.txt
+PAGES := $(shell find src/ovd_saas -path '*/static/vendor' -prune -o \( -name '*.html' -o -name '*.js' \) -print)
+PAGE_CODE := $(shell find src/ovd_saas/assets src/ovd_saas/panel src/ovd_saas/frontends -name '*.py')
+
+node_modules/.ready: .venv/.tools package-lock.json
 	$(NPM) ci --silent
-	$(BIN)/python tools/vendor.py node_modules $(VENDOR)
+	@touch $@
+
+$(VENDOR)/.ready: node_modules/.ready tools/vendor.py $(wildcard tools/bundles/*.js) src/ovd_saas/assets/icons.txt $(PAGES) $(PAGE_CODE)
+	@PATH="$(dir $(NPM)):$$PATH" $(BIN)/python tools/vendor.py node_modules $(VENDOR)
 	@touch $@
 
 locks: .venv/.tools  ## compile the lock files anew

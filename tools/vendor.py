@@ -1,18 +1,22 @@
 """Copies the browser assets that pages use out of node_modules into the package: `vendor.py NODE_MODULES TARGET`."""
 
 import gzip
+import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 FILES = {
     "jquery/dist/jquery.min.js": "jquery.min.js",
-    "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
-    "@tabler/core/dist/js/tabler.min.js": "tabler.min.js",
-    "echarts/dist/echarts.min.js": "echarts.min.js",
+    "datatables.net-bs5/css/dataTables.bootstrap5.min.css": "tables.min.css",
 }
-ICONS = Path(__file__).resolve().parent.parent / "src/ovd_saas/assets/icons.txt"  # one name a line
+LOOKS = "@tabler/core/dist/css/tabler.min.css"  # of which pages get only the rules for what they show
+PAGES = ["**/*.html", "**/*.py", "**/static/ovd/*.js", "**/static/panel/*.js", "**/static/frontends/*.js"]
+PACKAGE = Path(__file__).resolve().parent.parent / "src/ovd_saas"
+BUNDLES = Path(__file__).resolve().parent / "bundles"  # each file becomes one script with all that it imports
+ICONS = PACKAGE / "assets/icons.txt"  # one name a line
 DRAWINGS = "@tabler/icons/icons/outline"
 
 
@@ -28,12 +32,31 @@ def _paths(drawing: Path) -> str:
     return re.sub(r'<path stroke="none" d="M0 0h24v24H0z" fill="none" />', "", inner).strip()
 
 
+def bundle(node_modules: Path, source: Path, target: Path) -> None:
+    """One script of what `source` imports; `import "jquery"` is the page's own."""
+    options = ["--bundle", "--minify", "--format=iife", "--target=es2020", "--log-level=warning", "--legal-comments=none"]
+    own = f"--alias:jquery={BUNDLES / 'own' / 'jquery.js'}"
+    node = {"NODE_PATH": str(node_modules.resolve()), "PATH": os.environ["PATH"]}
+    command = [str(node_modules / ".bin/esbuild"), str(source), *options, own, f"--outfile={target}"]
+    subprocess.run(command, check=True, env=node)
+
+
+def looks(node_modules: Path, tables: Path, target: Path) -> None:
+    """Tabler's rules for the classes that templates, scripts and code of pages name."""
+    content = [*(str(PACKAGE / pattern) for pattern in PAGES), str(tables)]
+    command = [str(node_modules / ".bin/purgecss"), "--css", str(node_modules / LOOKS), "--content", *content]
+    subprocess.run([*command, "--output", str(target)], check=True)
+
+
 def vendor(node_modules: Path, target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     for source, name in FILES.items():
         copy = target / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(node_modules / source, copy)
+    for source in BUNDLES.glob("*.js"):
+        bundle(node_modules, source, target / f"{source.stem}.min.js")
+    looks(node_modules, target / "tables.min.js", target / "tabler.min.css")
     (target / "icons.svg").write_text(sprite(node_modules / DRAWINGS, ICONS.read_text().split()))
     for copy in [*target.glob("*.js"), *target.glob("*.css"), *target.glob("*.svg")]:
         copy.with_name(copy.name + ".gz").write_bytes(gzip.compress(copy.read_bytes(), mtime=0))

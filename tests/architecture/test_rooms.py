@@ -47,5 +47,5 @@ def test_the_wheel_carries_the_page_assets(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", *build, str(ROOT)], check=True)
     [wheel] = tmp_path.glob("ovd_saas-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    for name in ("vendor/jquery.min.js", "vendor/tabler.min.css", "vendor/echarts.min.js", "ovd/pages.css"):
+    for name in ("vendor/jquery.min.js", "vendor/tabler.min.css", "vendor/charts.min.js", "ovd/pages.css"):
         assert f"ovd_saas/assets/static/{name}" in names

@@ -72,6 +72,16 @@ class Execution(models.Model):
         ]
 
 
+class Share(models.Model):
+    """A link that shows one execution to whoever has it, until it is revoked."""
+
+    execution = models.ForeignKey(Execution, models.CASCADE, related_name="shares")
+    secret = models.CharField(max_length=64, unique=True)  # in the address; whoever made the link may see it again
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    revoked_at = models.DateTimeField(null=True)
+
+
 class ExecutionEvent(models.Model):
     """What happened while an execution was queued or running; server-sent events resume from `id`."""
 

@@ -100,4 +100,5 @@ class TriggerEvaluation(models.Model):
         indexes = [
             models.Index(fields=["application", "-id"], name="evaluations"),
             models.Index(fields=["application", "kind", "-id"], name="evaluations_of_a_kind"),
+            models.Index(fields=["-at", "-id"], name="evaluations_ledger"),  # of all applications
         ]

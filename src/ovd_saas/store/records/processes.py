@@ -13,6 +13,24 @@ class Runner(models.Model):
     is_up = models.BooleanField(default=False)
     seen_at = models.DateTimeField(null=True)
     facts = models.JSONField(default=dict)  # cpus, memory_mb, python, platform, …
+    drained_at = models.DateTimeField(null=True)  # since then nothing new starts there
+    drained_by = models.CharField(max_length=100, blank=True, default="", db_default="")  # "user:ana"
+    drain_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
+
+
+class Measure(models.Model):
+    """How busy a machine was at one moment; one a minute and runner, kept for some days."""
+
+    runner = models.ForeignKey(Runner, models.CASCADE, related_name="measures")
+    at = models.DateTimeField()
+    busy_cpus = models.FloatField()  # processors at work, 0 to all of them, since the measure before
+    used_mb = models.PositiveIntegerField()  # memory of the machine in use
+    admitted_mb = models.PositiveIntegerField()  # memory that its processes were admitted with
+    processes = models.PositiveIntegerField()  # of applications, alive
+    waiting = models.PositiveIntegerField()  # executions that were queued on the whole platform
+
+    class Meta:
+        indexes = [models.Index(fields=["runner", "at"], name="measures_of_runner")]
 
 
 class Process(models.Model):

@@ -24,6 +24,9 @@ class Release(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     ready_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)  # since then nobody can make it current
+    withdrawn_by = models.CharField(max_length=100, blank=True, default="", db_default="")  # "user:ana"
+    withdraw_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["application", "number"], name="numbered_releases")]

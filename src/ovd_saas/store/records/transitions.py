@@ -19,4 +19,8 @@ class Transition(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["application", "-id"], name="timeline")]
+        indexes = [
+            models.Index(fields=["application", "-id"], name="timeline"),
+            models.Index(fields=["-at", "-id"], name="ledger_of_all"),  # of all applications
+            models.Index(fields=["cause"], name="transition_cause", condition=~models.Q(cause="")),
+        ]

@@ -19,6 +19,9 @@ class Lookout(models.Model):
     look_at = models.DateTimeField(null=True)  # to be looked at again at this moment
     is_held = models.BooleanField(default=False)  # to be looked at again when no run is open and it is enabled
     said = models.JSONField(default=dict)  # kind -> {id, decision, reason, cause} of its last evaluation
+    paused_at = models.DateTimeField(null=True)  # a person paused it: since then nothing but a person makes it learn
+    paused_by = models.CharField(max_length=100, blank=True, default="", db_default="")  # "user:ana"
+    pause_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
     next_what = models.CharField(max_length=300, blank=True)  # what makes it learn next, a sentence
     next_at = models.DateTimeField(null=True)
 

@@ -1,0 +1,2 @@
+/* The jQuery that the page has loaded already. */
+export default window.jQuery;

@@ -34,7 +34,7 @@ def _paths(drawing: Path) -> str:
 
 def bundle(node_modules: Path, source: Path, target: Path) -> None:
     """One script of what `source` imports; `import "jquery"` is the page's own."""
-    options = ["--bundle", "--minify", "--format=iife", "--target=es2020", "--log-level=warning", "--legal-comments=none"]
+    options = ["--bundle", "--minify", "--format=iife", "--target=es2020", "--log-level=warning"]
     own = f"--alias:jquery={BUNDLES / 'own' / 'jquery.js'}"
     node = {"NODE_PATH": str(node_modules.resolve()), "PATH": os.environ["PATH"]}
     command = [str(node_modules / ".bin/esbuild"), str(source), *options, own, f"--outfile={target}"]

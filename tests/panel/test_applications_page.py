@@ -84,7 +84,7 @@ def test_retiring_needs_the_name(echo: Application, client_of: ClientOf) -> None
 
 def test_every_application_is_counted_once(client_of: ClientOf) -> None:
     pages_rows.platform()
-    fleet = client_of("owner").get("/").context["fleet"]
+    fleet = client_of("owner").get("/applications/").context["fleet"]
     assert (fleet.idle, fleet.learning, fleet.executing, fleet.faulty) == (3, 1, 2, 1)
 
 
@@ -93,7 +93,7 @@ def test_the_list_is_found_by_words_and_by_state(client_of: ClientOf) -> None:
     owner = client_of("owner")
 
     def names(query: str) -> list[str]:
-        return [row.name for row, _ in owner.get(f"/?{query}").context["rows"]]
+        return [row.name for row, _ in owner.get(f"/applications/?{query}").context["rows"]]
 
     assert names("q=WATER+forecast") == ["water-flow"]
     assert names("q=acme/echo") == ["echo"]
@@ -109,7 +109,7 @@ def test_a_page_of_the_list_needs_the_same_queries_however_many_applications_the
         with CaptureQueriesContext(
             connection,
         ) as seen:
-            assert owner.get("/").status_code == 200
+            assert owner.get("/applications/").status_code == 200
         return len(seen)
 
     pages_rows.execution(makers.application("first"))
@@ -117,16 +117,16 @@ def test_a_page_of_the_list_needs_the_same_queries_however_many_applications_the
     for number in range(70):
         pages_rows.execution(makers.application(f"app-{number}"))
     assert queries() == few
-    assert len(owner.get("/").context["rows"]) == 50
-    assert len(owner.get("/?page=2").context["rows"]) == 21
+    assert len(owner.get("/applications/").context["rows"]) == 50
+    assert len(owner.get("/applications/?page=2").context["rows"]) == 21
 
 
 def test_without_any_application_the_list_says_how_to_begin(client_of: ClientOf) -> None:
-    text = Page(client_of("author").get("/").content.decode()).text
+    text = Page(client_of("author").get("/applications/").content.decode()).text
     assert "No application lives here yet" in text
     assert "ovd new" in text
     assert "ovd push" in text
-    assert "ovd push" not in Page(client_of("member").get("/").content.decode()).text
+    assert "ovd push" not in Page(client_of("member").get("/applications/").content.decode()).text
 
 
 def test_a_cursor_that_is_none_is_not_found(echo: Application, client_of: ClientOf) -> None:

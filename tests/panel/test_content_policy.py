@@ -20,7 +20,7 @@ ASSETS = Path(ovd_saas.assets.__file__).parent
 def test_no_page_has_anything_inline(client_of: Callable[..., Client]) -> None:
     rows = pages_rows.platform()
     owner = client_of("owner")
-    places = ["/", "/?q=nothing", "/machines/", "/tokens/", "/nowhere/"]
+    places = ["/applications/", "/applications/?q=nothing", "/machines/", "/tokens/", "/nowhere/"]
     for name in ("water", "lines", "echo", "broken", "held", "new"):
         row = rows[name]
         tabs = ("overview", "executions", "releases", "timeline", "processes", "about")

@@ -141,7 +141,7 @@ def test_taking_a_batch_down_names_the_versions_first(live: str, open_page: Open
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_of_learning_scrolls_sideways_on_a_telephone(live: str, open_page: Open, scheme: str) -> None:
     apps = pages_learning.platform()
-    page = open_page("/", width=390, color_scheme=scheme)
+    page = open_page("/applications/", width=390, color_scheme=scheme)
     places = [
         f"/applications/acme/{app.name}/?tab={tab}" for app in apps.values() for tab in ("data", "learning", "models")
     ]

@@ -25,7 +25,7 @@ def now() -> datetime:
 
 
 def test_signing_in_leads_to_the_list_and_a_wrong_password_is_told(echo: Application, open_page: Open) -> None:
-    page = open_page("/", user=None)
+    page = open_page("/applications/", user=None)
     page.get_by_label("Name").fill("ana")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
@@ -36,7 +36,7 @@ def test_signing_in_leads_to_the_list_and_a_wrong_password_is_told(echo: Applica
 
 
 def test_a_change_of_state_appears_without_reload(echo: Application, open_page: Open) -> None:
-    listed, page = connected(open_page("/")), connected(open_page(ECHO))
+    listed, page = connected(open_page("/applications/")), connected(open_page(ECHO))
     for one in (listed, page):
         one.evaluate("window.stayed = true")
         expect(one.locator("#content")).to_contain_text("asleep · idle")
@@ -90,7 +90,7 @@ def test_retiring_asks_for_the_name(echo: Application, open_page: Open) -> None:
 
 def test_a_slash_reaches_the_search_and_the_address_keeps_it(echo: Application, open_page: Open) -> None:
     pages_rows.application("water-flow", pages_rows.ECHO, "Water flow")
-    page = connected(open_page("/"))
+    page = connected(open_page("/applications/"))
     page.keyboard.press("/")
     expect(page.get_by_label("Search applications")).to_be_focused()
     page.keyboard.type("water")
@@ -132,7 +132,7 @@ def test_a_running_execution_tells_its_progress_and_its_end(echo: Application, o
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_scrolls_sideways_on_a_telephone(live: str, open_page: Open, scheme: str) -> None:
     rows = pages_rows.platform()
-    page = open_page("/", width=390, color_scheme=scheme)
+    page = open_page("/applications/", width=390, color_scheme=scheme)
     water = "/applications/acme/water-flow/"
     places = ["/", water, "/machines/", "/tokens/", f"{water}releases/1/", f"/executions/{rows['done'].pk}/"]
     places += [f"{water}?tab={tab}" for tab in ("executions", "releases", "timeline", "processes", "about")]

@@ -19,7 +19,7 @@ def echo(db: None) -> Application:
 
 
 def test_nobody_sees_anything_before_signing_in(echo: Application, client: Client) -> None:
-    for path in ("/", "/applications/acme/echo/", "/machines/", "/tokens/"):
+    for path in ("/applications/", "/applications/acme/echo/", "/machines/", "/tokens/"):
         answer = client.get(path)
         assert (answer.status_code, answer["Location"]) == (302, f"/login/?next={path}")
     assert client.get("/events/").status_code == 401
@@ -43,7 +43,7 @@ def test_what_belongs_to_others_is_not_there(echo: Application, client_of: Clien
         assert stranger.get(path).status_code == 404
     for path in (ACTIONS, f"/executions/{execution.pk}/cancel/", f"/executions/{execution.pk}/take-down/"):
         assert stranger.post(path, {"action": "suspend"}).status_code == 404
-    assert "Echo" not in stranger.get("/").content.decode()
+    assert "Echo" not in stranger.get("/applications/").content.decode()
 
 
 def test_a_member_sees_it_and_may_not_operate_it(echo: Application, client_of: ClientOf) -> None:

@@ -2,6 +2,7 @@
 
 from django.contrib.auth import views as auth
 from django.urls import path
+from django.views.generic import RedirectView
 
 from ovd_saas.panel.pages import (
     applications,
@@ -21,11 +22,11 @@ APPLICATION = "applications/<slug:org>/<slug:name>/"
 
 app_name = "panel"
 urlpatterns = [
-    path("", applications.index, name="applications"),
+    path("", RedirectView.as_view(pattern_name="panel:applications")),
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(next_page="/login/"), name="logout"),
     path("events/", events.stream, name="events"),
-    path("applications/", applications.index),
+    path("applications/", applications.index, name="applications"),
     path(APPLICATION, applications.show, name="application"),
     path(f"{APPLICATION}actions/", applications.act, name="act"),
     path(f"{APPLICATION}network/", network.change, name="network"),

@@ -94,7 +94,12 @@ def _count(name: str, look: looks.Look, fleet: panel.Fleet, active: str, text: s
     """A counter; pressing the active one again shows everything."""
     chosen = {"q": text, "show": "" if active == name else name}
     query = urlencode({key: value for key, value in chosen.items() if value})
-    return {"look": look, "count": getattr(fleet, name), "is_active": active == name, "url": f"/?{query}"}
+    return {
+        "look": look,
+        "count": getattr(fleet, name),
+        "is_active": active == name,
+        "url": f"{reverse('panel:applications')}?{query}",
+    }
 
 
 @login_required

@@ -10,7 +10,7 @@
   function wanted() {
     var query = new URLSearchParams($("[data-filter]").serialize());
     if (!query.get("q")) { query.delete("q"); }
-    return "/" + (query.size ? "?" + query : "");
+    return window.location.pathname + (query.size ? "?" + query : "");
   }
   $(document).on("input", "[data-filter] [data-search]", function () {
     window.clearTimeout(timer);

@@ -155,7 +155,7 @@ LAYOUTS = {
         RELEASE,
         height=142,
         places={"building": (120, 71), "ready": (360, 34), "failed": (360, 108)},
-        flipped=frozenset({("building", "failed")}),
+        bends={("building", "failed"): 16, ("failed", "building"): 16},
     ),
     "process": Layout(
         PROCESS,

@@ -15,6 +15,7 @@ REFERENCES = {
     "LearningRun.checkpoint": "SELECT checkpoint FROM store_learningrun",
     "ModelVersion.digest": "SELECT digest FROM store_modelversion",
     "Release.digest": "SELECT digest FROM store_release",
+    "Sample.inputs": "SELECT jsonb_path_query(inputs, '$.**.digest') #>> '{}' FROM store_sample",
 }
 _IN_USE = (
     "SELECT DISTINCT named.digest FROM ("  # noqa: S608 - the constants above

@@ -27,7 +27,16 @@ class Release(models.Model):
     withdrawn_at = models.DateTimeField(null=True)  # since then nobody can make it current
     withdrawn_by = models.CharField(max_length=100, blank=True, default="", db_default="")  # "user:ana"
     withdraw_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
+    begun_at = models.DateTimeField(null=True)  # the latest build of it
+    findings = models.JSONField(null=True)  # {at, by, seconds, samples, error?, python?, environment_mb?}: last check
+    check_asked_at = models.DateTimeField(null=True)  # its samples are to be run again; cleared when they are
+    check_asked_by = models.CharField(max_length=100, blank=True, default="", db_default="")  # "user:ana"
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["application", "number"], name="numbered_releases")]
-        indexes = [models.Index(fields=["id"], name="release_building", condition=models.Q(state="building"))]
+        indexes = [
+            models.Index(fields=["id"], name="release_building", condition=models.Q(state="building")),
+            models.Index(
+                fields=["check_asked_at"], name="release_check_asked", condition=models.Q(check_asked_at__isnull=False)
+            ),
+        ]

@@ -32,9 +32,13 @@ class Sample(models.Model):
     inputs = models.JSONField()  # name of the input -> value; a file is {name, media_type, size, digest}
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    removed_at = models.DateTimeField(null=True)  # nobody sees it since then; a while later it is gone
 
     class Meta:
-        indexes = [models.Index(fields=["application", "position"], name="samples_of_application")]
+        indexes = [
+            models.Index(fields=["application", "position"], name="samples_of_application"),
+            models.Index(fields=["removed_at"], name="samples_removed", condition=models.Q(removed_at__isnull=False)),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(application=None) ^ models.Q(collection=None), name="sample_of_one_place"

@@ -8,10 +8,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from ovd_saas.appcore import access
-from ovd_saas.assets import archive, found
+from ovd_saas.assets import archive, found, questions
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.domain import executions as states
-from ovd_saas.frontends import feedback
 from ovd_saas.store.queries import events, executions
 
 
@@ -31,8 +30,8 @@ def show(request: HttpRequest, org: str, name: str, id_: UUID) -> HttpResponse:
         "position": executions.position(row),
         "log": row.log if is_final else events.log_so_far(id_),
         "may_cancel": not is_final and (row.caller == by.key or access.may(by, access.OPERATE, org)),
-        "question": feedback.question(row) if may_say else None,
-        "thanks": feedback.thanks(row),
+        "question": questions.of(row) if may_say else None,
+        "thanks": questions.thanks(row),
         **archive.values(row),
     }
     return shown(request, "frontends/run", context)

@@ -146,6 +146,6 @@ def test_about_says_how_it_wakes_and_what_keeps_it_awake(echo: Application, clie
     sleep = {"wake": "fork", "preload": ["numpy", "numpy.ma"], "keep_awake": "08:00-18:00", "time_zone": "Europe/Paris"}
     echo.release.manifest |= {"sleep": sleep, "execute": {"max_replicas": 3}}
     echo.release.save()
-    said = Page(client_of("member").get(f"{PLACE}?tab=about").content.decode()).text
+    said = Page(client_of("member").get(f"{PLACE}?tab=settings").content.decode()).text
     assert "is forked from a template, which has imported numpy" in said
     assert "08:00-18:00, Europe/Paris" in said and "up to 3" in said

@@ -55,7 +55,7 @@ def test_memory_is_promised_to_processes_and_what_is_left_is_free(echo: Applicat
 
 def test_processes_say_how_they_were_born_and_after_how_long(echo: Application, client_of: ClientOf) -> None:
     pages_rows.process(echo, how="fork", ready_seconds=0.0123)
-    for place in ("/machines/", "/applications/acme/echo/?tab=processes"):
+    for place in ("/machines/", "/applications/acme/echo/?tab=settings"):
         said = Page(client_of("member").get(place).content.decode()).text
         assert "forked" in said and "12 ms" in said
 

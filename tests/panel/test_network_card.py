@@ -23,7 +23,7 @@ def echo(db: None) -> Application:
 
 
 def about(client: Client) -> str:
-    return Page(client.get(f"{PLACE}?tab=about").content.decode()).text
+    return Page(client.get(f"{PLACE}?tab=settings").content.decode()).text
 
 
 def test_nothing_is_reached_until_an_operator_allows_it(echo: Application, client_of: ClientOf) -> None:
@@ -51,7 +51,7 @@ def test_all_is_taken_back_by_choosing_none(echo: Application, client_of: Client
 @pytest.mark.parametrize("role", ["member", "author"])
 def test_others_see_it_and_may_not_change_it(echo: Application, client_of: ClientOf, role: str) -> None:
     client = client_of(role)
-    page = client.get(f"{PLACE}?tab=about").content.decode()
+    page = client.get(f"{PLACE}?tab=settings").content.decode()
     assert "asked for, not allowed" in page and 'name="host"' not in page
     assert client.post(f"{PLACE}network/", {"host": ["api.example.org:443"]}).status_code == 403
     echo.refresh_from_db()

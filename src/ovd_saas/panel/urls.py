@@ -5,6 +5,8 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from ovd_saas.panel.pages import (
+    actions,
+    application,
     applications,
     data,
     events,
@@ -27,8 +29,8 @@ urlpatterns = [
     path("logout/", auth.LogoutView.as_view(next_page="/login/"), name="logout"),
     path("events/", events.stream, name="events"),
     path("applications/", applications.index, name="applications"),
-    path(APPLICATION, applications.show, name="application"),
-    path(f"{APPLICATION}actions/", applications.act, name="act"),
+    path(APPLICATION, application.show, name="application"),
+    path(f"{APPLICATION}actions/", actions.act, name="act"),
     path(f"{APPLICATION}network/", network.change, name="network"),
     path(f"{APPLICATION}releases/<int:number>/", releases.show, name="release"),
     path(f"{APPLICATION}releases/<int:number>/use/", releases.use, name="use_release"),

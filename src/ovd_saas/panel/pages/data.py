@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from ovd import sniff
@@ -22,6 +23,7 @@ from ovd_saas.files import store as files
 from ovd_saas.panel import drift_words, schema_rows
 from ovd_saas.panel.learning_words import manifest_part
 from ovd_saas.panel.pages.files import chunks, disposition
+from ovd_saas.panel.tabs import Tab
 from ovd_saas.store.queries import panel, received
 from ovd_saas.store.queries.batches import why_no_sample
 from ovd_saas.store.records import Application, Batch
@@ -68,6 +70,17 @@ def tab(request: HttpRequest, row: Application) -> dict[str, Any]:
         "address": request.build_absolute_uri("/").rstrip("/"),
         "api": f"/api/v1/applications/{row.organisation.slug}/{row.name}/intake",
     }
+
+
+TAB = Tab(
+    "data",
+    _("Data"),
+    "database",
+    tab,
+    of_learning=True,
+    below="panel/application/data_feed.html",
+    scripts="panel/application/data_scripts.html",
+)
 
 
 def _received(row: Application, totals: received.Totals, span: str, now: datetime) -> dict[str, Any] | None:

@@ -7,16 +7,36 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from ovd_saas.appcore import access
 from ovd_saas.appcore import executions as verbs
 from ovd_saas.appcore.refusals import Refusal
-from ovd_saas.assets import answers, archive, found
+from ovd_saas.assets import answers, archive, found, looks
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.domain import executions as states
 from ovd_saas.panel import provenance
+from ovd_saas.panel.tabs import Tab
 from ovd_saas.store.queries import events, executions
+from ovd_saas.store.records import Application
+
+PER_PAGE = 50
+
+
+def tab(request: HttpRequest, row: Application) -> dict[str, Any]:
+    """What the tab of an application shows."""
+    before, wanted = request.GET.get("before") or None, request.GET.get("status", "")
+    statuses = [wanted] if wanted in looks.EXECUTIONS else []
+    return {
+        "executions": executions.recent(row, before=before, limit=PER_PAGE, statuses=statuses),
+        "statuses": [(name, look.word, name == wanted) for name, look in looks.EXECUTIONS.items()],
+        "status": wanted if statuses else "",
+        "is_first": before is None,
+    }
+
+
+TAB = Tab("executions", _("Executions"), "player-play", tab)
 
 
 @login_required

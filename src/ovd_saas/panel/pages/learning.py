@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from ovd_saas.appcore import access
@@ -16,6 +17,7 @@ from ovd_saas.assets import answers, figures, found, looks
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.domain import learning_runs as states
 from ovd_saas.panel import learning_words
+from ovd_saas.panel.tabs import Tab
 from ovd_saas.store.queries import learning_runs, panel, received, triggers
 from ovd_saas.store.records import Application, LearningEvent, LearningRun
 
@@ -49,6 +51,9 @@ def tab(request: HttpRequest, row: Application) -> dict[str, Any]:
         "kind": kind,
         "decision": decision,
     }
+
+
+TAB = Tab("learning", _("Learning"), "school", tab, of_learning=True, scripts="panel/application/figure_scripts.html")
 
 
 def why_not(row: Application, run: LearningRun | None) -> str:

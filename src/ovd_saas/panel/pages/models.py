@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from ovd_saas.appcore import access
@@ -17,6 +18,7 @@ from ovd_saas.assets import answers, figures, found, looks
 from ovd_saas.domain import learning_runs
 from ovd_saas.domain import models as states
 from ovd_saas.panel import learning_words
+from ovd_saas.panel.tabs import Tab
 from ovd_saas.store.queries import models, pages
 from ovd_saas.store.records import Application, ModelVersion, Promotion
 
@@ -54,6 +56,9 @@ def tab(request: HttpRequest, row: Application) -> dict[str, Any]:
         "strip": _strip(ledger, now),
         "api": f"/api/v1/applications/{row.organisation.slug}/{row.name}/models",
     }
+
+
+TAB = Tab("models", _("Models"), "versions", tab, of_learning=True, scripts="panel/application/figure_scripts.html")
 
 
 def _baking(row: Application, now: datetime) -> Promotion | None:

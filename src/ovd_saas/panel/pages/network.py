@@ -33,7 +33,7 @@ def change(request: HttpRequest, org: str, name: str) -> HttpResponse:
     by = found.caller(request)
     row = found.application(by, org, name, access.OPERATE)
     hosts = [*request.POST.getlist("host"), *request.POST.get("more", "").replace(",", " ").split()]
-    back = reverse("panel:application", args=[org, name]) + "?tab=about"
+    back = reverse("panel:application", args=[org, name]) + "?tab=settings"
     try:
         changed = network.allow(application=row, hosts=hosts, by=by.actor, now=timezone.now())
     except Refusal as refusal:

@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from ovd_saas.appcore import access
@@ -15,8 +16,19 @@ from ovd_saas.assets import answers, found
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.domain import releases as states
 from ovd_saas.panel import schema_rows
+from ovd_saas.panel.tabs import Tab
 from ovd_saas.store.queries import releases
 from ovd_saas.store.records import Application, Release
+
+PER_PAGE = 50
+
+
+def tab(request: HttpRequest, row: Application) -> dict[str, Any]:
+    """What the tab of an application shows."""
+    return {"releases": releases.page_of(row, before=request.GET.get("before") or None, limit=PER_PAGE)}
+
+
+TAB = Tab("releases", _("Releases"), "package", tab)
 
 
 @login_required

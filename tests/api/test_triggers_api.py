@@ -122,3 +122,16 @@ def test_the_list_goes_on_with_a_cursor_and_is_filtered(owner: Client, plain: Ap
 def test_an_unknown_kind_and_a_broken_cursor_are_refused(owner: Client, plain: Application) -> None:
     assert owner.get(f"{A}/triggers?kind=moon").status_code == 422
     assert owner.get(f"{A}/triggers?cursor=x").status_code in (400, 422)
+
+
+def test_triggers_are_paused_and_resumed_by_operators(client_of: Callable[..., Client], plain: Application) -> None:
+    operator = client_of("operator")
+    problem(client_of("member").post(f"{A}/triggers/pause", {}, content_type="application/json"), 403, "forbidden")
+    problem(client_of(None).post(f"{A}/triggers/pause", {}, content_type="application/json"), 404, "not_found")
+    answer = operator.post(f"{A}/triggers/pause", {"reason": "The meter"}, content_type="application/json").json()
+    assert (answer["paused"]["by"], answer["paused"]["reason"]) == ("user:operator", "The meter")
+    assert "operator paused" in answer["next"]
+    problem(operator.generic("POST", f"{A}/triggers/pause"), 409, "already_paused")
+    answer = operator.generic("POST", f"{A}/triggers/resume").json()
+    assert (answer["paused"], answer["next"]) == (None, "Learns when 100 samples have arrived.")
+    problem(operator.generic("POST", f"{A}/triggers/resume"), 409, "not_paused")

@@ -546,3 +546,58 @@ def test_dying_at_any_statement_of_a_notice_leaves_it_whole_or_not_there() -> No
         if is_over:
             break
     assert is_over and statement > 10
+
+
+def test_paused_triggers_make_nothing_due_and_say_who_paused_them() -> None:
+    stage = Stage(min_samples=10, quiet=60, schedule="0 3 * * *")
+    stage.settle()
+    triggers.pause(application=stage.application, by="user:ana", reason="Meter changed", now=stage.now)
+    assert stage.application.next_what == "Learns only when a person asks: ana paused what makes it learn."
+    stage.batch(20)
+    stage.pass_time(3 * 86_400)
+    assert stage.runs == []
+    last = stage.evaluations("data")[-1]
+    assert (last.decision, last.again_at) == ("skipped", None)
+    assert last.reason.startswith("Skipped: paused by ana: Meter changed.")
+    assert queries.candidates(stage.now) == [], "nobody looks at it again by himself"
+
+
+def test_resuming_takes_what_came_meanwhile_and_forgets_the_moments_that_passed() -> None:
+    stage = Stage(min_samples=10, schedule="0 3 * * *")
+    stage.settle()
+    triggers.pause(application=stage.application, by="user:ana", reason="", now=stage.now)
+    stage.batch(9)
+    stage.pass_time(2 * 86_400)
+    assert triggers.resume(application=stage.application, by="user:bo", now=stage.now) is None
+    stage.settle()
+    assert stage.runs == []
+    assert Lookout.objects.get().next_at is not None
+    triggers.pause(application=stage.application, by="user:ana", reason="", now=stage.now)
+    stage.batch(9)
+    stage.settle()
+    run = triggers.resume(application=stage.application, by="user:bo", now=stage.now)
+    assert run is not None
+    assert (run.trigger, run.cause) == ("data", "batches 1-2")
+
+
+def test_a_person_makes_it_learn_although_its_triggers_are_paused() -> None:
+    stage = Stage(min_samples=10)
+    stage.batch(10)
+    triggers.pause(application=stage.application, by="user:ana", reason="", now=stage.now)
+    run = learning_runs.submit(
+        application=stage.application, trigger="manual", cause="user:ana", reason="ana asked for it.", by="user:ana",
+        now=stage.now,
+    )  # fmt: skip
+    assert run.number == 1
+
+
+def test_who_pauses_or_resumes_second_is_told_what_is_so() -> None:
+    stage = Stage()
+    triggers.pause(application=stage.application, by="user:ana", reason="", now=stage.now)
+    with pytest.raises(triggers.Paused, match="ana has paused"):
+        triggers.pause(application=stage.application, by="user:bo", reason="", now=stage.now)
+    triggers.resume(application=stage.application, by="user:bo", now=stage.now)
+    with pytest.raises(triggers.NotPaused):
+        triggers.resume(application=stage.application, by="user:ana", now=stage.now)
+    rows = stage.application.transitions.filter(region="triggers").order_by("id")
+    assert [(row.target, row.actor) for row in rows] == [("paused", "user:ana"), ("watched", "user:bo")]

@@ -270,3 +270,33 @@ def test_what_was_waited_for_and_is_gone_is_said_once() -> None:
     assert "Learning run 6 was the last" in found.reason
     still = replace(seen, news=news(1))
     assert [verdict.decision for verdict in triggers.look(rule(), still, now=NOON)] == [DUE]
+
+
+# paused by a person
+
+PAUSED = triggers.Paused(ago(3600), "user:ana", "The meter is being changed.")
+
+
+def test_while_a_person_has_paused_it_nothing_is_due_and_no_moment_is_waited_for() -> None:
+    asked = rule(min_samples=10, quiet=60, schedule="0 3 * * *", drift={"learn": True})
+    notice = Notice(ago(5), "user:bo", "")
+    drifting = Drifting(ago(5), 17, "Field flow has drifted.")
+    found = triggers.look(
+        asked, facts(paused=PAUSED, news=news(12, latest=30), notice=notice, drifting=drifting), now=NOON
+    )
+    assert {verdict.kind for verdict in found} == {"notice", "schedule", "data", "drift"}
+    for verdict in found:
+        assert (verdict.decision, verdict.again_at) == (SKIPPED, None)
+        said = "Skipped: paused by ana: The meter is being changed. Looked at again when a person resumes it."
+        assert verdict.reason == said
+
+
+def test_what_is_not_enough_says_so_also_while_it_is_paused() -> None:
+    found = look(rule(min_samples=100), facts(paused=PAUSED, news=news(12)))["data"]
+    assert found.reason == "Skipped: only 12 of 100 samples."
+
+
+def test_what_is_next_while_it_is_paused_is_a_person() -> None:
+    paused = facts(paused=PAUSED, news=news(12))
+    found = triggers.next_of(rule(), paused, triggers.look(rule(), paused, now=NOON))
+    assert found == Next("Learns only when a person asks: ana paused what makes it learn.", None)

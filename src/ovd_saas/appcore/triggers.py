@@ -1,4 +1,4 @@
-"""Triggers: look at what makes learning due, and take notice of new data. Floor 2: may use store, files, domain.
+"""Triggers: look at what makes learning due, take notice of new data, pause and resume. Floor 2.
 
 A look is one transaction with the application's row locked: what it decided, what it wrote down and the run that it
 made stand or fall together, so that dying anywhere in it costs nothing but looking again.
@@ -17,13 +17,14 @@ from ovd_saas.appcore.refusals import Refusal
 from ovd_saas.domain import learning, service, status, triggers
 from ovd_saas.domain.outlook import next_event
 from ovd_saas.domain.triggers import Rule, Verdict
-from ovd_saas.store import facts
+from ovd_saas.store import facts, transitions
 from ovd_saas.store.notices import notify
 from ovd_saas.store.queries import triggers as queries
 from ovd_saas.store.queries.triggers import Seen
 from ovd_saas.store.records import Application, LearningRun, Lookout, TriggerEvaluation
 
 LONGEST_CAUSE = 200  # characters
+LONGEST_REASON = 300  # likewise
 _PULL = "pull"  # in Lookout.said: the evaluation of the last notice that named a source
 
 
@@ -32,6 +33,18 @@ class UnknownSource(Refusal):
 
     code = "unknown_source"
     http = 422
+
+
+class Paused(Refusal):
+    """Somebody has paused the triggers already."""
+
+    code = "already_paused"
+
+
+class NotPaused(Refusal):
+    """The triggers are not paused."""
+
+    code = "not_paused"
 
 
 def look(application_id: int, now: datetime) -> LearningRun | None:
@@ -54,6 +67,59 @@ def notice(*, application: Application, by: str, note: str, source: str | None, 
     """
     waiting = queries.waiting_notice(application.pk) if source is None else None
     return waiting or _take_notice(application, by=by, note=note, source=source, now=now)
+
+
+def pause(*, application: Application, by: str, reason: str, now: datetime) -> Lookout:
+    """Afterwards nothing but a person makes it learn: data, schedule, drift and notices are looked at and put off. A
+    run that is open goes on. `reason` may be empty. Raises NotLearning, Paused."""
+    with transaction.atomic():
+        locked = _that_learns(application)
+        lookout = _lookout(locked)
+        if lookout.paused_at is not None:
+            who = lookout.paused_by.removeprefix("user:")
+            raise Paused(f"{who} has paused what makes {locked.address} learn already. Resume it first.")
+        lookout.paused_at, lookout.paused_by = now, by
+        lookout.pause_reason = reason.strip()[:LONGEST_REASON]
+        lookout.save(update_fields=["paused_at", "paused_by", "pause_reason"])
+        _look(locked, now)
+        said = f": {lookout.pause_reason}" if lookout.pause_reason else "."
+        reason = f"{by.removeprefix('user:')} paused what makes it learn{said}"
+        transitions.record(locked.pk, "triggers", "watched", "paused", "pause", reason=reason, now=now, actor=by)
+        notify("trigger", application=locked.pk)
+    _say_what_is_next(locked, now)
+    return lookout
+
+
+def resume(*, application: Application, by: str, now: datetime) -> LearningRun | None:
+    """Afterwards what came meanwhile is looked at, and makes a run due if it is enough; that run is returned. Moments
+    of the schedule that passed meanwhile are not made up for. Raises NotLearning, NotPaused."""
+    with transaction.atomic():
+        locked = _that_learns(application)
+        lookout = _lookout(locked)
+        if lookout.paused_at is None:
+            raise NotPaused(
+                f"What makes {locked.address} learn is not paused: somebody has resumed it, or nobody paused."
+            )
+        lookout.paused_at, lookout.paused_by, lookout.pause_reason = None, "", ""
+        lookout.save(update_fields=["paused_at", "paused_by", "pause_reason"])
+        if lookout.schedule:
+            _schedule_until(locked, now)
+        reason = f"{by.removeprefix('user:')} resumed what makes it learn."
+        transitions.record(locked.pk, "triggers", "paused", "watched", "resume", reason=reason, now=now, actor=by)
+        run = _look(locked, now)
+        notify("trigger", application=locked.pk)
+    if run is None:
+        _say_what_is_next(locked, now)
+    return run
+
+
+def _that_learns(application: Application) -> Application:
+    """Locked. Raises NotLearning."""
+    locked = _locked(application.pk)
+    assert locked is not None
+    if locked.status == status.RETIRED or not _learns(locked):
+        learning_runs.check_learning(locked)
+    return locked
 
 
 @transaction.atomic

@@ -1,11 +1,12 @@
 """Triggers: what makes learning due: a notice, the schedule, new data, drift. Floor 0: pure.
 
 A trigger is used up by the run that it made due, whatever becomes of that run. While a run is open nothing is due, and
-nothing is lost: what came meanwhile is looked at when it ends.
+nothing is lost: what came meanwhile is looked at when it ends. While a person has paused them, nothing is due
+either, and nobody looks again by himself: what came is looked at when they are resumed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -76,6 +77,15 @@ class Drifting:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """A person wants nothing but a person to make it learn."""
+
+    at: datetime
+    by: str  # actor
+    reason: str  # may be empty
+
+
+@dataclass(frozen=True)
 class Facts:
     """What is so with one application."""
 
@@ -89,6 +99,7 @@ class Facts:
     last_run_at: datetime | None = None  # when it was made due
     open_run: int | None = None  # number of the one that is open
     can_learn: bool = True  # there are samples that a run by the schedule would learn from
+    paused: Paused | None = None
     unsettled: frozenset[str] = frozenset()  # kinds whose last evaluation was not due, and about something
 
 
@@ -128,6 +139,8 @@ def look(rule: Rule, facts: Facts, *, now: datetime) -> tuple[Verdict, ...]:
     """One verdict for each kind that there is something to say about. Those that are due are answered by one run."""
     found = (_notice(rule, facts, now), _schedule(rule, facts, now), _data(rule, facts, now), _drift(rule, facts, now))
     verdicts = tuple(verdict for verdict in found if verdict is not None)
+    if facts.paused is not None:
+        verdicts = tuple(_put_off(verdict, facts.paused) for verdict in verdicts)
     return (*verdicts, *_settled(facts, {verdict.kind for verdict in verdicts}))
 
 
@@ -136,6 +149,8 @@ def next_of(rule: Rule, facts: Facts, verdicts: Iterable[Verdict]) -> Next | Non
     verdicts = tuple(verdicts)
     if facts.open_run is not None or any(verdict.decision == DUE for verdict in verdicts):
         return None
+    if facts.paused is not None:
+        return Next(f"Learns only when a person asks: {_name(facts.paused.by)} paused what makes it learn.", None)
     moments = [verdict.again_at for verdict in verdicts if verdict.again_at is not None]
     at = min(moments, default=None)
     missing = rule.min_samples - (facts.news.samples if facts.news else 0)
@@ -145,6 +160,15 @@ def next_of(rule: Rule, facts: Facts, verdicts: Iterable[Verdict]) -> Next | Non
     if at is None:
         return Next(f"Learns when {arrive}.", None)
     return Next(f"Learns when {arrive}, or at the latest at this moment.", at)
+
+
+def _put_off(verdict: Verdict, paused: Paused) -> Verdict:
+    """What is not enough is not enough; the rest is put off until somebody resumes it. No moment is waited for."""
+    if verdict.decision == SKIPPED:
+        return replace(verdict, again_at=None)
+    why = f": {paused.reason.rstrip('.')}" if paused.reason else ""
+    reason = f"Skipped: paused by {_name(paused.by)}{why}. Looked at again when a person resumes it."
+    return replace(verdict, decision=SKIPPED, reason=reason, again_at=None)
 
 
 def _missing(missing: int, some_came: bool) -> str:

@@ -1,4 +1,4 @@
-"""Triggers: what made learning due and what did not, and notices that new data arrived. Floor 3."""
+"""Triggers: what made learning due and what did not, notices that new data arrived, pause and resume. Floor 3."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from ovd_saas.api.shapes import Answer, Body, Cursor, Limit, Text
 from ovd_saas.api.v1 import lookups
 from ovd_saas.appcore import access, triggers
 from ovd_saas.store.queries import triggers as queries
-from ovd_saas.store.records import TriggerEvaluation
+from ovd_saas.store.records import Application, Lookout, TriggerEvaluation
 
 router = Router(tags=["learning"])
 
@@ -74,6 +74,28 @@ class Noticed(Answer):
     evaluation: EvaluationShape
 
 
+class NewPause(Body):
+    reason: Text = Field("", max_length=300, description="Why, for everybody who wonders that it does not learn.")
+
+
+class PauseShape(Answer):
+    """Since then nothing but a person makes it learn."""
+
+    at: datetime
+    by: str
+    reason: str
+
+
+class TriggersShape(Answer):
+    """Whether what makes an application learn is looked at, and what is next."""
+
+    model_config = ConfigDict(title="Triggers")
+
+    paused: PauseShape | None
+    next: str | None = Field(description="What makes it learn next, a sentence; null while a run is open.")
+    next_at: datetime | None
+
+
 def describe(row: TriggerEvaluation) -> dict[str, Any]:
     return {
         "id": str(row.pk),
@@ -121,3 +143,38 @@ def notify(request: Request, org: str, name: str, new: NewNotice | None = None) 
         now=timezone.now(),
     )
     return Status(202, {"evaluation": describe(evaluation)})
+
+
+@router.post(
+    "/applications/{slug:org}/{slug:name}/triggers/pause",
+    response=TriggersShape,
+    summary="Let only people make it learn",
+)
+def pause(request: Request, org: str, name: str, new: NewPause | None = None) -> dict[str, Any]:
+    """Data, schedule, drift and notices are put off until somebody resumes; a run that is open goes on. 409 when it is
+    paused already, or the application does not learn. By operators and owners."""
+    application = lookups.application(request, org, name, access.OPERATE)
+    reason = new.reason.strip() if new else ""
+    triggers.pause(application=application, by=request.auth.actor, reason=reason, now=timezone.now())
+    return _state(application)
+
+
+@router.post(
+    "/applications/{slug:org}/{slug:name}/triggers/resume", response=TriggersShape, summary="Learn by itself again"
+)
+def resume(request: Request, org: str, name: str) -> dict[str, Any]:
+    """What came meanwhile is looked at now; moments of the schedule that passed are not made up for. 409 when it is not
+    paused. By operators and owners."""
+    application = lookups.application(request, org, name, access.OPERATE)
+    triggers.resume(application=application, by=request.auth.actor, now=timezone.now())
+    return _state(application)
+
+
+def _state(application: Application) -> dict[str, Any]:
+    found = Lookout.objects.get(application=application)
+    paused = queries.paused(found)
+    return {
+        "paused": {"at": paused.at, "by": paused.by, "reason": paused.reason} if paused else None,
+        "next": found.next_what or None,
+        "next_at": found.next_at,
+    }

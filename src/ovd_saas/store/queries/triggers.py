@@ -11,7 +11,7 @@ from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
 from ovd_saas.domain import triggers
 from ovd_saas.domain.learning_runs import OPEN
-from ovd_saas.domain.triggers import Drifting, Facts, News, Notice, Rule
+from ovd_saas.domain.triggers import Drifting, Facts, News, Notice, Paused, Rule
 from ovd_saas.store.queries import pages
 from ovd_saas.store.records import Application, Batch, DriftMeasure, Lookout, TriggerEvaluation
 
@@ -164,11 +164,19 @@ def seen(application: Application, lookout: Lookout, rule: Rule) -> Seen:
         last_run_at=last_run_at,
         open_run=open_run,
         can_learn=not rule.schedule or _can_learn(application.pk, rule),
+        paused=paused(lookout),
         unsettled=frozenset(
             kind for kind, said in lookout.said.items() if said["decision"] != triggers.DUE and said["cause"]
         ),
     )
     return Seen(facts, newest or 0, drift or 0)
+
+
+def paused(lookout: Lookout) -> Paused | None:
+    """Who paused it and why; None: nobody did."""
+    if lookout.paused_at is None:
+        return None
+    return Paused(lookout.paused_at, lookout.paused_by, lookout.pause_reason)
 
 
 def _runs(application_id: int) -> tuple[Any, ...]:

@@ -106,3 +106,47 @@ def test_the_description_is_the_file_that_the_manifest_names() -> None:
 def test_a_title_that_no_row_can_hold_is_left_to_the_build_to_refuse(title: str) -> None:
     release = submit(ovd__toml=f'name = "flow"\ntitle = {title}\nsummary = {title}')
     assert release.state == "building" and len(release.application.title) <= 200
+
+
+def test_a_withdrawn_release_cannot_be_made_current_until_it_is_restored() -> None:
+    app = makers.application()
+    old = makers.release(app, 2)
+    releases.withdraw(release=old, reason=" it forgets a unit ", by="user:ana", now=NOW)
+    assert (old.withdrawn_by, old.withdraw_reason) == ("user:ana", "it forgets a unit")
+    with pytest.raises(releases.Unready, match="withdrawn by ana. Restore it first"):
+        releases.use(release=old, by="user:bo", now=NOW)
+    with pytest.raises(releases.Unready, match="withdrawn already, by ana"):
+        releases.withdraw(release=old, reason="", by="user:bo", now=NOW)
+    releases.restore(release=old)
+    assert releases.use(release=old, by="user:bo", now=NOW).release_id == old.pk
+    with pytest.raises(releases.Unready, match="not withdrawn"):
+        releases.restore(release=old)
+
+
+def test_neither_the_current_release_nor_the_one_that_takes_over_can_be_withdrawn() -> None:
+    app = makers.application()
+    assert app.release is not None
+    coming = makers.release(app, 2)
+    Application.objects.filter(pk=app.pk).update(upcoming=coming)
+    for release, says in ((app.release, "is the current one"), (coming, "takes over now")):
+        with pytest.raises(releases.Unready, match=f"{says}. Make another one current"):
+            releases.withdraw(release=release, reason="", by="user:ana", now=NOW)
+        release.refresh_from_db()
+        assert release.withdrawn_at is None
+
+
+def test_only_a_failed_release_is_built_again_and_begins_a_new_log() -> None:
+    release = submit(ovd__toml='name = "flow"')
+    with pytest.raises(releases.Unready, match="is building; only a failed one"):
+        releases.build_again(release=release)
+    Release.objects.filter(pk=release.pk).update(state="failed", error="environment: no network", log="…", seconds=3)
+    releases.build_again(release=release)
+    assert (release.state, release.error, release.log, release.seconds) == ("building", "", "", None)
+
+
+def test_asking_twice_for_a_check_is_one_check() -> None:
+    app = makers.application()
+    assert app.release is not None
+    releases.check_again(release=app.release, by="user:ana", now=NOW)
+    releases.check_again(release=app.release, by="user:bo", now=NOW)
+    assert (app.release.check_asked_by, app.release.check_asked_at) == ("user:ana", NOW)

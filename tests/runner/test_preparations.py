@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ovd_saas.engines.base import CallRefused, Prepared, PrepareFailed
+from ovd_saas.engines.base import CallRefused, NotPrepared, Prepared, PrepareFailed
 from runner.running import APPS, PUPPET, Runner, Talk, application, archive, children, is_alive, until
 
 SIX = """six==1.17.0 \\
@@ -205,3 +205,22 @@ def _prepare_in_vain(runner: Runner, folder: Path) -> None:
         runner.engine.prepare("interrupted", [archive(folder)], runner.log.append)
     except Exception:
         return  # the runner is killed meanwhile: any error will do
+
+
+def test_the_samples_of_a_prepared_release_are_run_again(shared: Runner, tmp_path: Path) -> None:
+    folder = application(tmp_path, PUPPET)
+    (folder / "samples").mkdir(exist_ok=True)
+    (folder / "samples" / "one.json").write_text('{"title": "One", "inputs": {"code": "answer = 1"}}')
+    digest, prepared = shared.prepare(folder)
+    assert prepared.python.startswith("3.")
+    assert prepared.environment_mb > 0
+    said: list[str] = []
+    checked = shared.engine.check(digest, said.append)
+    assert [(one["name"], one["status"]) for one in checked.samples] == [("one", "passed")]
+    assert checked.error == ""
+    assert "Sample one passed" in said
+
+
+def test_a_release_that_is_not_there_is_not_checked(shared: Runner) -> None:
+    with pytest.raises(NotPrepared):
+        shared.engine.check("sha256:" + "0" * 64, lambda text: None)

@@ -119,6 +119,11 @@ def use(*, release: Release, by: str, now: datetime) -> Application:
         raise Unready(f"Release {release.number} is {release.state}; only a ready one can be put to use.")
     with transaction.atomic():
         application = editions.locked(release.application_id)
+        release.refresh_from_db(fields=["withdrawn_at", "withdrawn_by"])
+        if release.withdrawn_at is not None:
+            raise Unready(
+                f"Release {release.number} was withdrawn by {_person(release.withdrawn_by)}. Restore it first."
+            )
         is_ready = editions.is_ready(application, release.pk, application.model_id)
         if application.release_id == release.pk:
             Application.objects.filter(pk=application.pk).update(upcoming=None, upcoming_failures=0)
@@ -129,6 +134,62 @@ def use(*, release: Release, by: str, now: datetime) -> Application:
             take_over(application=application, release=release, by=by, now=now)
     application.refresh_from_db()
     return application
+
+
+def withdraw(*, release: Release, reason: str, by: str, now: datetime) -> None:
+    """Afterwards nobody can make it current, until it is restored; what it made stays as it is. Raises Unready when it
+    is not ready, serves, is about to, or was withdrawn before."""
+    with transaction.atomic():
+        application = editions.locked(release.application_id)
+        release.refresh_from_db(fields=["state", "withdrawn_at", "withdrawn_by"])
+        if release.state != states.READY:
+            raise Unready(f"Release {release.number} is {release.state}, so nobody can use it anyway.")
+        if release.withdrawn_at is not None:
+            raise Unready(f"Release {release.number} was withdrawn already, by {_person(release.withdrawn_by)}.")
+        for used, said in ((application.release_id, "is the current one"), (application.upcoming_id, "takes over now")):
+            if used == release.pk:
+                raise Unready(f"Release {release.number} {said}. Make another one current, then withdraw it.")
+        values = {"withdrawn_at": now, "withdrawn_by": by, "withdraw_reason": reason.strip()[:300]}
+        Release.objects.filter(pk=release.pk).update(**values)
+        notify("release", id=release.pk, application=release.application_id)
+    release.refresh_from_db()
+
+
+def restore(*, release: Release) -> None:
+    """Afterwards it can be made current again. Raises Unready when it was not withdrawn."""
+    withdrawn = Release.objects.filter(pk=release.pk, withdrawn_at__isnull=False)
+    with transaction.atomic():
+        if not withdrawn.update(withdrawn_at=None, withdrawn_by="", withdraw_reason=""):
+            raise Unready(f"Release {release.number} is not withdrawn.")
+        notify("release", id=release.pk, application=release.application_id)
+    release.refresh_from_db()
+
+
+def build_again(*, release: Release) -> None:
+    """Afterwards a failed release is `building` once more, from the same source, with a new log. Raises Unready."""
+    release.application.refresh_from_db(fields=["status"])
+    if release.application.status == status.RETIRED:
+        raise Unready(f"{release.application.address} is retired and takes no releases.")
+    if not transitions.release(release.pk, states.BUILD, error="", log="", seconds=None, begun_at=None):
+        release.refresh_from_db(fields=["state"])
+        raise Unready(f"Release {release.number} is {release.state}; only a failed one is built again.")
+    release.refresh_from_db()
+
+
+def check_again(*, release: Release, by: str, now: datetime) -> None:
+    """Afterwards the runner is asked to run the samples of a ready release once more; what it finds is in `findings`.
+    Whoever asks while it runs waits for the same answer. Raises Unready."""
+    with transaction.atomic():
+        ready = Release.objects.filter(pk=release.pk, state=states.READY)
+        if not ready.exists():
+            raise Unready(f"Release {release.number} is {release.state}; only a ready one can be tried.")
+        ready.filter(check_asked_at=None).update(check_asked_at=now, check_asked_by=by)
+        notify("release", id=release.pk, application=release.application_id)
+    release.refresh_from_db()
+
+
+def _person(actor: str) -> str:
+    return actor.removeprefix("user:") or "somebody"
 
 
 def take_over(*, application: Application, release: Release, by: str, now: datetime) -> None:

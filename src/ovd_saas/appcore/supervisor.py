@@ -9,6 +9,7 @@ import structlog
 from ovd_saas.appcore.loops import drifting, reaping, sourcing, sweeping, triggering, waking
 from ovd_saas.appcore.loops.baking import Baking
 from ovd_saas.appcore.loops.building import Building
+from ovd_saas.appcore.loops.checking import Checking
 from ovd_saas.appcore.loops.dispatching import Dispatching
 from ovd_saas.appcore.loops.drifting import Drifting
 from ovd_saas.appcore.loops.learning import Learning
@@ -106,6 +107,7 @@ class Reins:
                 hears=("learning", "application", EVENT),
             ),
             *(Loop(f"building-{n}", building.tick, period_seconds=5.0, hears=("release",)) for n in range(BUILDERS)),
+            Loop("checking", Checking(engine).tick, period_seconds=5.0, hears=("release",)),
             Loop("triggering", self._triggering.tick, period_seconds=self._triggering.pause, hears=triggering.HEARS),
             *(
                 Loop(f"sourcing-{n}", pulling.tick, period_seconds=sourcing.PERIOD_SECONDS, hears=sourcing.HEARS)

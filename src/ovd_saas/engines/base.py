@@ -104,6 +104,17 @@ class Prepared:
     manifest: dict[str, Any]  # all values of `ovd.toml`, defaults filled in
     samples: list[dict[str, Any]]  # `{name, status, message, seconds}` each
     seconds: float
+    python: str = ""  # version of its interpreter
+    environment_mb: float = 0  # size of its environment
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What running the samples of a release again found."""
+
+    samples: list[dict[str, Any]]  # `{name, status, message, seconds}` each
+    seconds: float
+    error: str  # empty when all is well
 
 
 @dataclass(frozen=True)
@@ -170,6 +181,10 @@ class Engine(Protocol):
     def prepare(self, release_digest: str, archive: Iterable[bytes], on_log: Callable[[str], None]) -> Prepared:
         """Make a release startable: unpack the tar.gz, build its environment, run its samples. Log lines come
         while it works. A release that is prepared already answers at once. Raises PrepareFailed."""
+
+    def check(self, release_digest: str, on_log: Callable[[str], None]) -> Checked:
+        """Run the samples of a prepared release again. Log lines come while it works. Raises NotPrepared,
+        PrepareFailed."""
 
     def start(
         self,

@@ -11,6 +11,7 @@ from typing import Any
 from ovd import protocol
 from ovd_saas.engines.base import (
     CallRefused,
+    Checked,
     Connected,
     Disconnected,
     EngineError,
@@ -79,6 +80,22 @@ class Local:
                     line.is_reusable = True
                     return _prepared(answer)
                 elif answer["type"] == "failed":
+                    raise _failure(answer)
+
+    def check(self, release_digest: str, on_log: Callable[[str], None]) -> Checked:
+        with self._line(fresh=True) as line:
+            line.send({"type": "check", "release": release_digest})
+            while True:
+                answer = line.receive()
+                if answer["type"] == "log":
+                    on_log(answer["text"])
+                elif answer["type"] == "checked":
+                    line.is_reusable = True
+                    return Checked(answer["samples"], answer["seconds"], answer["error"])
+                elif answer["type"] == "failed":
+                    line.is_reusable = True
+                    if answer.get("code") == "not_prepared":
+                        raise NotPrepared(answer["message"])
                     raise _failure(answer)
 
     def start(
@@ -321,6 +338,8 @@ def _prepared(header: Header) -> Prepared:
         manifest=header["manifest"],
         samples=header["samples"],
         seconds=header["seconds"],
+        python=header.get("python", ""),
+        environment_mb=header.get("environment_mb", 0),
     )
 
 

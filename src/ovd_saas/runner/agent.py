@@ -80,6 +80,7 @@ class Agent:
         self._server: asyncio.Server | None = None
         self._calls: dict[str, Callable[[Connection, Header, Answer], Coroutine[Any, Any, None]]] = {
             "hello": self._hello,
+            "check": self._check,
             "start": self._start,
             "stop": self._stop,
             "processes": self._list,
@@ -216,6 +217,15 @@ class Agent:
             connection.send({"type": "prepared", "call": call} | prepared.as_header())
         except Exception as error:  # also of a schema that no header can hold
             self._fail(connection, call, error)
+        finally:
+            beating.cancel()
+
+    async def _check(self, connection: Connection, header: Header, answer: Answer) -> None:
+        release = _text(header, "release", DIGEST.fullmatch)
+        beating = self._spawn(self._beat(connection, {"type": "working", "call": header["call"]}))
+        try:
+            found = await self._preparations.check(release, lambda text: answer({"type": "log", "text": text}))
+            answer({"type": "checked"} | found)
         finally:
             beating.cancel()
 

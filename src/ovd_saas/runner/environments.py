@@ -44,6 +44,17 @@ class Environment:
     def python(self) -> Path:
         return self.folder / "bin" / "python"
 
+    def version(self) -> str:
+        """Of its Python, "3.11.9"; empty when it does not tell."""
+        lines = (self.folder / "pyvenv.cfg").read_text(errors="replace").splitlines()
+        pairs = (line.partition("=") for line in lines)
+        return next((value.strip() for key, _, value in pairs if key.strip() == "version_info"), "")
+
+    def size_mb(self) -> float:
+        """What its files hold; it takes a moment, as there are many."""
+        sizes = (file.lstat().st_size for file in self.folder.rglob("*"))
+        return round(sum(sizes) / (1 << 20), 3)
+
 
 class Environments:
     """The environments of this machine."""

@@ -1,5 +1,6 @@
 """Preparations: an archive becomes a release that can be started: unpacked, its environment built, its samples run."""
 
+import asyncio
 import json
 import secrets
 import sys
@@ -14,6 +15,7 @@ from ovd_saas.runner.children import Nursery
 from ovd_saas.runner.commands import OnLine, Outcome, follow, run
 from ovd_saas.runner.environments import Environment, Environments
 from ovd_saas.runner.failures import PreparationFailed
+from ovd_saas.runner.processes import StartRefused
 from ovd_saas.runner.releases import Prepared, Releases
 from ovd_saas.runner.starts import Order
 
@@ -60,6 +62,21 @@ class Preparations:
             folders.discard(archive)
         return await build.follow(on_text)
 
+    async def check(self, release: str, on_text: OnText) -> dict[str, Any]:
+        """Run the samples of a prepared release again: `samples`, `seconds`, and `error` (empty when all is well).
+        Raises StartRefused when it is not prepared here."""
+        prepared = self.find(release)
+        environment = self._environments.find(prepared.environment) if prepared else None
+        if prepared is None or environment is None:
+            raise StartRefused("not_prepared", f"The release {release} is not prepared on this machine: prepare it.")
+        began, error = time.monotonic(), ""
+        report, outcome = await self._check(environment, self._releases.source(release), prepared.manifest, on_text)
+        try:
+            report.judge(outcome)
+        except PreparationFailed as failed:
+            error = str(failed)
+        return {"samples": report.samples, "seconds": round(time.monotonic() - began, 3), "error": error}
+
     async def cancel(self) -> None:
         """Give up all that is under way."""
         for build in list(self._builds.values()):
@@ -79,9 +96,13 @@ class Preparations:
             manifest["sleep"]["preload"] = preloads.settle(manifest, lock.decode(), environment.folder)
             await self._compile(source)
             folders.make_read_only(source)
-            schema, samples = await self._check(environment, source, manifest, say)
+            report, outcome = await self._check(environment, source, manifest, say)
+            schema = report.judge(outcome)
             seconds = round(time.monotonic() - began, 3)
-            prepared = Prepared(environment.digest, schema, manifest, samples, seconds)
+            size = await asyncio.to_thread(environment.size_mb)
+            prepared = Prepared(
+                environment.digest, schema, manifest, report.samples, seconds, environment.version(), size
+            )
             self._releases.keep(release, building, prepared)
             return prepared
         finally:
@@ -110,7 +131,7 @@ class Preparations:
 
     async def _check(
         self, environment: Environment, source: Path, manifest: dict[str, Any], say: OnText
-    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    ) -> tuple[checks.Report, Outcome]:
         resources, sleep = manifest["resources"], manifest["sleep"]
         name = f"prepare-{secrets.token_hex(8)}"
         wanted = Wanted(
@@ -139,7 +160,7 @@ class Preparations:
             raise PreparationFailed("import", f"The application cannot be imported: {error}") from error
         finally:
             self._births.clear(name)
-        return report.judge(outcome), report.samples
+        return report, outcome
 
     async def _run(
         self, arguments: list[str], limits: sandbox.Limits, path: list[Path], patience: float, on_line: OnLine

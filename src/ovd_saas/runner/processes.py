@@ -29,6 +29,7 @@ BACKLOG = 512  # connections that may wait for the process
 REMEMBERED_EXITS = 200
 RENEWALS = 5  # within one lease
 BIRTH_SECONDS = 0.1  # that a caller waits for the number of the process; a fork takes milliseconds, a template seconds
+PRUNE_SECONDS = 1.0  # after a start, so that nobody waits for it
 MOST_FRAMES = 20  # on the control line: a process says that it is ready, or why not
 HUNG_UP_SECONDS = 2.0  # for a process that closed the control line to end
 
@@ -276,7 +277,6 @@ class Processes:
             if ended["process"] == wanted.process:
                 message = f"The process {wanted.process} lived and ended: {ended['message']}. Choose a new id."
                 raise StartRefused("ended", message)
-        logs.prune(self._configuration.logs)
         process = Process(wanted, self._configuration, self._births, self._hear)
         self._living[wanted.process] = process
         try:
@@ -284,6 +284,7 @@ class Processes:
         except StartRefused:
             self._living.pop(wanted.process, None)
             raise
+        asyncio.get_running_loop().call_later(PRUNE_SECONDS, logs.prune, self._configuration.logs)
         return process
 
     def stop(self, process: str, grace: float) -> bool:

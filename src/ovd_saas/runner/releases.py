@@ -23,6 +23,8 @@ class Prepared:
     manifest: dict[str, Any]
     samples: list[dict[str, Any]]  # name, status, message, seconds
     seconds: float
+    python: str = ""  # version of the interpreter, "3.11.9"
+    environment_mb: float = 0
 
     def as_header(self) -> dict[str, Any]:
         return asdict(self)

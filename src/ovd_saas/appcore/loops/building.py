@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import datetime
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -53,6 +54,8 @@ class Building:
 
     def _build(self, release: Release) -> bool:
         build_log = BuildLog(release)
+        began = time.monotonic()
+        Release.objects.filter(pk=release.pk).update(begun_at=timezone.now())
         try:
             prepared = self._engine.prepare(release.digest, files.chunks(release.digest), build_log.add)
         except base.RunnerDown:
@@ -62,7 +65,7 @@ class Building:
         except (base.EngineError, Missing) as error:
             build_log.flush()
             stage = getattr(error, "stage", "platform")
-            transitions.release(release.pk, states.FAIL, error=f"{stage}: {error}")
+            transitions.release(release.pk, states.FAIL, error=f"{stage}: {error}", seconds=time.monotonic() - began)
             return True
         build_log.flush()
         self._finish(release, prepared, timezone.now())
@@ -80,6 +83,7 @@ class Building:
             description=releases.description(release.digest, prepared.manifest),
             seconds=prepared.seconds,
             ready_at=now,
+            findings=findings(prepared, by="", now=now),
         )
         release.refresh_from_db()
         Application.objects.select_for_update().get(pk=release.application_id)  # one of two builds comes second
@@ -88,6 +92,14 @@ class Building:
             return
         by = f"user:{release.created_by.get_username()}" if release.created_by else "appcore"
         releases.use(release=release, by=by, now=now)
+
+
+def findings(prepared: base.Prepared, *, by: str, now: datetime) -> dict[str, Any]:
+    """What a build found, as `Release.findings`."""
+    return {
+        "at": now.isoformat(), "by": by, "seconds": prepared.seconds, "samples": prepared.samples, "error": "",
+        "python": prepared.python, "environment_mb": prepared.environment_mb,
+    }  # fmt: skip
 
 
 class BuildLog:

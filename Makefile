@@ -4,8 +4,9 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 NPM = $(shell command -v npm || echo $(BIN)/npm)
 VENDOR := src/ovd_saas/assets/static/vendor
+LOCALE := src/ovd_saas/assets/locale
 
-.PHONY: up demo test check format setup setup-dev locks migrations clean help
+.PHONY: up demo test check format setup setup-dev words locks migrations clean help
 
 help:            ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,8 +30,8 @@ format: setup-dev  ## let ruff rewrite what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-setup: .venv/.platform $(VENDOR)/.ready  ## environment and page assets
-setup-dev: .venv/.dev .venv/.browser $(VENDOR)/.ready
+setup: .venv/.platform $(VENDOR)/.ready $(LOCALE)/.ready  ## environment and page assets
+setup-dev: .venv/.dev .venv/.browser $(VENDOR)/.ready $(LOCALE)/.ready
 
 .venv/.tools: requirements/tools.lock
 	$(PYTHON) -m venv .venv
@@ -61,13 +62,21 @@ $(VENDOR)/.ready: node_modules/.ready tools/vendor.py $(wildcard tools/bundles/*
 	@PATH="$(dir $(NPM)):$$PATH" $(BIN)/python tools/vendor.py node_modules $(VENDOR)
 	@touch $@
 
+$(LOCALE)/.ready: .venv/.tools tools/words.py $(wildcard $(LOCALE)/*/LC_MESSAGES/*.po)
+	@$(BIN)/python tools/words.py compile
+	@touch $@
+
+words: setup     ## gather the marked texts of pages for translation and say what is missing
+	@$(BIN)/python tools/words.py extract
+	@$(BIN)/python tools/words.py compile
+
 locks: .venv/.tools  ## compile the lock files anew
 	cd requirements && for name in platform dev tools; do \
 	  ../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$name.in -o $$name.lock; done
 	$(NPM) install --package-lock-only --silent
 
 clean:           ## remove what set-up made (not your data)
-	rm -rf .venv node_modules $(VENDOR) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv node_modules $(VENDOR) $(LOCALE)/.ready $(LOCALE)/*/LC_MESSAGES/*.mo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 migrations: setup-dev  ## write migrations for changed records
 	$(BIN)/python -m django makemigrations --settings ovd_saas.wiring.settings_test store

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("ovd_saas.api.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("a/", include("ovd_saas.frontends.urls")),
     path("", include("ovd_saas.panel.urls")),
 ]

@@ -10,13 +10,13 @@ from uuid import UUID
 from django import template
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
-from ovd_saas.assets import kinds, looks, plots
+from ovd_saas.assets import kinds, looks, plots, sentences, words
 from ovd_saas.assets.kinds import Shown
-from ovd_saas.assets.words import span as length
 from ovd_saas.domain.figures import short as short_number
 
 register = template.Library()
@@ -92,8 +92,26 @@ def outlook(application: Any) -> SafeString:
     """ "Falls asleep, if nobody uses it · in 2 min"."""
     what = application.next_what or "Nothing is planned."
     if application.next_at is None:
-        return format_html("{}", what)
-    return format_html("{} · <strong>{}</strong>", what.removesuffix("."), moment(application.next_at, "next"))
+        return said(what)
+    return format_html("{} · <strong>{}</strong>", said(what, end=""), moment(application.next_at, "next"))
+
+
+@register.filter
+def said(text: str | None, end: str | None = None) -> SafeString:
+    """A sentence that the platform wrote down in English, in the language of the page; `end` instead of its point.
+
+    One that has no translation stays English and says so to a screen reader. Not for attributes: `said_plainly`.
+    """
+    sentence, is_known = sentences.said(str(text or ""))
+    if end is not None:
+        sentence = sentence.removesuffix(".") + end
+    return format_html("{}", sentence) if is_known else format_html('<span lang="en">{}</span>', sentence)
+
+
+@register.filter
+def said_plainly(text: str | None) -> str:
+    """The same as text, for an attribute."""
+    return sentences.said(str(text or ""))[0]
 
 
 @register.simple_tag
@@ -102,11 +120,11 @@ def region_state(region: str, value: str) -> SafeString:
 
 
 @register.simple_tag
-def moment(value: datetime | None, style: str = "relative", never: str = "never") -> SafeString:
+def moment(value: datetime | None, style: str = "relative", never: str = "") -> SafeString:
     """A `<time>` whose words a script makes relative ("3 min ago"); the exact moment is its title."""
     if value is None:
-        return format_html('<span class="text-secondary">{}</span>', never)
-    exact = f"{value:%d %b %Y, %H:%M:%S} UTC"
+        return format_html('<span class="text-secondary">{}</span>', never or _("never"))
+    exact = f"{date_format(value, 'd M Y, H:i:s')} UTC"
     return format_html(
         '<time datetime="{}" data-moment="{}" title="{}">{}</time>', value.isoformat(), style, exact, exact
     )
@@ -134,7 +152,7 @@ def between(first: datetime | None, then: datetime | None) -> str:
 
 @register.simple_tag
 def percent(fraction: float) -> str:
-    return f"{100 * fraction:.0f} %"
+    return _("{number} %").format(number=f"{100 * fraction:.0f}")
 
 
 @register.simple_tag
@@ -181,16 +199,15 @@ def region_tone(region: str, state: str) -> str:
 def region_move(transition: Any) -> SafeString:
     """ "asleep → waking" of a row of the timeline."""
     if transition.region == "release":
-        return format_html(
-            '<strong>Release {}</strong><span class="text-secondary">made current</span>', transition.target
-        )
+        what = _("Release {number}").format(number=transition.target)
+        return format_html('<strong>{}</strong> <span class="text-secondary">{}</span>', what, _("made current"))
     if transition.region == "model":
         return _versions_move(transition)
     if transition.region == "network":
+        after = _("allowed, after {before}").format(before=transition.source)
         return format_html(
-            '<strong>Network</strong> {} <span class="text-secondary">allowed, after {}</span>',
-            transition.target, transition.source,
-        )  # fmt: skip
+            '<strong>{}</strong> {} <span class="text-secondary">{}</span>', _("Network"), transition.target, after
+        )
     target = region_state(transition.region, transition.target)
     if not transition.source:
         return target
@@ -202,43 +219,46 @@ def region_move(transition: Any) -> SafeString:
 
 def _versions_move(transition: Any) -> SafeString:
     """ "Version 3 live after version 2"; one that did not start leaves things as they are."""
-    if transition.source == transition.target:
-        stays = f"Version {transition.target} stays live" if transition.target else "No version became live"
+    number, before = transition.target, transition.source
+    if number == before:
+        stays = _("Version {number} stays live").format(number=number) if number else _("No version became live")
         return format_html("<strong>{}</strong>", stays)
-    before = f"after version {transition.source}" if transition.source else "the first one"
-    live = chip(looks.MODELS["active"])
+    after = _("after version {number}").format(number=before) if before else _("the first one")
     return format_html(
-        '<strong>Version {}</strong> {} <span class="text-secondary">{}</span>', transition.target, live, before
+        '<strong>{}</strong> {} <span class="text-secondary">{}</span>',
+        _("Version {number}").format(number=number),
+        chip(looks.MODELS["active"]),
+        after,
     )
-
-
-_ACTORS = {"appcore": "AppCore", "gate": "the gate", "bake": "the watch after promotion"}
 
 
 @register.filter
 def actor(name: str) -> str:
     """ "ana", "AppCore"."""
-    return _ACTORS.get(name) or name.removeprefix("user:")
+    parts = {"appcore": "AppCore", "gate": _("the gate"), "bake": _("the watch after promotion")}
+    return parts.get(name) or name.removeprefix("user:")
 
 
 @register.simple_tag
 def cause_link(cause: str, application: Any) -> SafeString | str:
     """What caused a change, as a link where there is a page of it."""
-    kind, _, which = cause.partition(":")
+    kind, colon, which = cause.partition(":")
     if kind == "execution" and _is_uuid(which):
-        return format_html('<a href="{}">execution …{}</a>', reverse("panel:execution", args=[which]), which[-8:])
-    if kind == "release" and which.isdecimal():
-        address = reverse("panel:release", args=[application.organisation.slug, application.name, which])
-        return format_html('<a href="{}">release {}</a>', address, which)
-    if kind == "learning-run" and which.isdecimal():
+        return _link(reverse("panel:execution", args=[which]), _("execution …{end}").format(end=which[-8:]))
+    pages = {
+        "release": ("panel:release", _("release {number}")),
+        "learning-run": ("panel:learning_run_numbered", _("learning run {number}")),
+        "batch": ("panel:batch", _("batch {number}")),
+    }
+    if kind in pages and which.isdecimal():
+        page, text = pages[kind]
         place = [application.organisation.slug, application.name, which]
-        return format_html(
-            '<a href="{}">learning run {}</a>', reverse("panel:learning_run_numbered", args=place), which
-        )
-    if kind == "batch" and which.isdecimal():
-        place = [application.organisation.slug, application.name, which]
-        return format_html('<a href="{}">batch {}</a>', reverse("panel:batch", args=place), which)
-    return format_html("<span>{} …{}</span>", kind, which[-8:]) if which else cause
+        return _link(reverse(page, args=place), text.format(number=which))
+    return format_html("<span>{} …{}</span>", kind, which[-8:]) if colon and which else cause
+
+
+def _link(address: str, text: str) -> SafeString:
+    return format_html('<a href="{}">{}</a>', address, text)
 
 
 def _is_uuid(text: str) -> bool:
@@ -251,28 +271,13 @@ def _is_uuid(text: str) -> bool:
 @register.filter
 def seconds(value: float | None) -> str:
     """A length in words: "0.8 ms", "420 ms", "3.2 s", "4 min 5 s"."""
-    if value is None:
-        return "–"
-    if value < 1:
-        return f"{value * 1000:.2g} ms" if value < 0.01 else f"{value * 1000:.0f} ms"
-    if value < 60:
-        return f"{value:.1f} s"
-    minutes, rest = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    return "–" if value is None else words.length(value)
 
 
 @register.filter
 def size(value: int | None) -> str:
     """Bytes in words, in powers of 1024."""
-    if value is None:
-        return "–"
-    amount = float(value)
-    for unit in ("B", "KiB", "MiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} GiB"
+    return "–" if value is None else words.size(value)
 
 
 @register.filter
@@ -304,7 +309,10 @@ _SCHEDULED = re.compile(r"cron (\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d)?(.*)")
 def why(cause: str) -> str:
     """What made a run due, in words: `user:ana` is a person, `cron 2026-03-01T03:00+01:00` a time of the schedule."""
     found = _SCHEDULED.fullmatch(cause)
-    return f"of {found[1]} {found[2]} ({found[4].replace('Z', 'UTC') or 'UTC'})" if found else cell(actor(cause))
+    if found is None:
+        return cell(actor(cause))
+    zone = found[4].replace("Z", "UTC") or "UTC"
+    return _("of {day} {time} ({zone})").format(day=found[1], time=found[2], zone=zone)
 
 
 register.filter("kinds_of_file", kinds.kinds_of_file)
@@ -325,19 +333,20 @@ def number(value: Any) -> str:
         return str(value)
     if isinstance(value, int) or value.is_integer():
         return number_format(int(value), use_l10n=True, force_grouping=True) if abs(value) < 1e15 else f"{value:g}"
-    return f"{value:,.6g}"
+    return words.numeral(f"{value:,.6g}")
 
 
 @register.filter
 def number3(value: Any) -> str:
     """A measured number in three digits that matter: a metric, a limit, a drift."""
-    return short_number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return words.numeral(short_number(value)) if is_number else str(value)
 
 
 @register.filter
 def span(value: float) -> str:
     """A round length: "15 min", "1 day"."""
-    return length(value)
+    return words.span(value)
 
 
 @register.filter

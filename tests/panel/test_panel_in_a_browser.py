@@ -88,12 +88,10 @@ def test_retiring_asks_for_the_name(echo: Application, open_page: Open) -> None:
     expect(page.locator(".ovd-title")).to_contain_text("retired")
 
 
-def test_a_slash_reaches_the_search_and_the_address_keeps_it(echo: Application, open_page: Open) -> None:
+def test_what_is_searched_for_is_kept_in_the_address(echo: Application, open_page: Open) -> None:
     pages_rows.application("water-flow", pages_rows.ECHO, "Water flow")
     page = connected(open_page("/applications/"))
-    page.keyboard.press("/")
-    expect(page.get_by_label("Search applications")).to_be_focused()
-    page.keyboard.type("water")
+    page.get_by_label("Search applications").press_sequentially("water")
     expect(page.get_by_role("link", name="Echo")).to_have_count(0)
     expect(page).to_have_url(re.compile(r"\?q=water$"))
     page.reload()

@@ -23,6 +23,7 @@ SEE = "see"
 EXECUTE = "execute"
 PUSH = "push"
 OPERATE = "operate"
+MANAGE = "manage"
 
 _Role = Membership.Role
 _ANY = frozenset(role.value for role in _Role)
@@ -31,9 +32,10 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     EXECUTE: _ANY,
     PUSH: frozenset({_Role.AUTHOR.value, _Role.OWNER.value}),
     OPERATE: frozenset({_Role.OPERATOR.value, _Role.OWNER.value}),
+    MANAGE: frozenset({_Role.OWNER.value}),
 }
 
-_WORDS = {SEE: "see", EXECUTE: "execute", PUSH: "push to", OPERATE: "operate"}
+_WORDS = {SEE: "see", EXECUTE: "execute", PUSH: "push to", OPERATE: "operate", MANAGE: "manage"}
 
 
 class UnnamedToken(Refusal):
@@ -88,7 +90,7 @@ def of_user(user: User) -> Caller:
 
 
 def may(caller: Caller, verb: str, organisation_slug: str) -> bool:
-    """`see` and `execute`: any role; `push`: author, owner; `operate`: operator, owner; staff: everything."""
+    """`see`, `execute`: any role; `push`: author, owner; `operate`: operator, owner; `manage`: owner; staff: all."""
     return caller.is_staff or caller.roles.get(organisation_slug) in PERMISSIONS[verb]
 
 

@@ -14,11 +14,18 @@ _REFUSALS = {
     access.OPERATE: "An operator or owner of {} can do this; ask one of them, or ask an owner for that role.",
     access.PUSH: "An author or owner of {} can do this; ask one of them, or ask an owner for that role.",
     access.EXECUTE: "A member of {} can do this.",
+    access.MANAGE: "An owner of {} can do this; ask one of them.",
 }
 
 
 def caller(request: HttpRequest) -> access.Caller:
-    return access.of_user(cast(User, request.user))
+    """Who asks; found once a request."""
+    known: access.Caller | None = getattr(request, "ovd_caller", None)
+    user = cast(User, request.user)
+    if known is None or known.user_id != user.pk:
+        known = access.of_user(user)
+        request.ovd_caller = known  # type: ignore[attr-defined]
+    return known
 
 
 def application(by: access.Caller, org: str, name: str, verb: str = access.SEE) -> Application:

@@ -17,6 +17,7 @@ from ovd_saas.panel.pages import (
     models,
     network,
     releases,
+    search,
     tokens,
 )
 
@@ -50,6 +51,7 @@ urlpatterns = [
     path("executions/<uuid:id_>/files/<str:digest>", files.download, name="file"),
     path("executions/<uuid:id_>/<str:side>/<str:name>.csv", files.values, name="values"),
     path("machines/", machines.index, name="machines"),
+    path("search/", search.index, name="search"),
     path("tokens/", tokens.index, name="tokens"),
     path("tokens/<int:id_>/revoke/", tokens.revoke, name="revoke_token"),
 ]

@@ -89,11 +89,6 @@
   });
   $(document).on("keydown", function (event) {
     if (event.key === "Escape") { $("details.ovd-menu[open]").removeAttr("open").find("summary").trigger("focus"); }
-    var isTyping = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.target.isContentEditable;
-    if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      var $search = $("[data-search]").first();
-      if ($search.length) { event.preventDefault(); $search.trigger("focus").trigger("select"); }
-    }
   });
   window.ovd.csrf = csrf;
   window.ovd.say = say;

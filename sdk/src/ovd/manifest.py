@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple, Type, TypeVar, Union
+from typing import Any, Callable, Dict, List, Mapping, Tuple, Type, TypeVar, Union
 
 from ovd import cron, declared, hours, toml_lines
 from ovd.fields import Field
@@ -86,6 +86,12 @@ def load(folder: Union[str, Path]) -> Manifest:
         raise ManifestError([Problem(FILE, 0, "", f"There is no {FILE} in {folder.name or folder}.", cure)]) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError([Problem(FILE, 0, "", f"Cannot be read: {error}.", "Save it as UTF-8 text.")]) from None
+    return read(text, lambda name: (folder / name).is_file())
+
+
+def read(text: str, holds: Callable[[str], bool]) -> Manifest:
+    """The manifest in `text`, of a folder that `holds` tells the files of. Raises ManifestError with all its
+    problems."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -93,7 +99,7 @@ def load(folder: Union[str, Path]) -> Manifest:
     reading = _Reading(text)
     manifest = reading.manifest(document)
     if not reading.problems:
-        reading.problems += _folder_problems(folder, manifest)
+        reading.problems += _folder_problems(holds, manifest)
     if reading.problems:
         raise ManifestError(sorted(reading.problems, key=lambda problem: problem.line))
     return manifest
@@ -109,14 +115,13 @@ def _syntax(text: str, message: str) -> Problem:
     return Problem(FILE, line, "", f"Not TOML: {what}.", cure)
 
 
-def _folder_problems(folder: Path, manifest: Manifest) -> List[Problem]:
+def _folder_problems(holds: Callable[[str], bool], manifest: Manifest) -> List[Problem]:
     problems = []
-    lock = folder / manifest.environment.lock
-    if not lock.is_file():
+    if not holds(manifest.environment.lock):
         cure = "Make it with `uv pip compile --universal --generate-hashes`; an empty file means: no packages."
         message = f"The lock file {manifest.environment.lock} is not in the folder."
         problems.append(manifest.problem("environment.lock", message, cure))
-    if manifest.description and not (folder / manifest.description).is_file():
+    if manifest.description and not holds(manifest.description):
         message = f"The file {manifest.description} is not in the folder."
         problems.append(manifest.problem("description", message, "Name a Markdown file of the folder, or remove it."))
     return problems

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from ovd_saas.appcore import editions, failed_starts, models, network, releases, supplies
+from ovd_saas.appcore.refusals import NotFound, Refusal
 from ovd_saas.domain import admission, learning_runs, service, status
 from ovd_saas.domain import processes as states
 from ovd_saas.domain.admission import Memory
@@ -22,11 +23,18 @@ from ovd_saas.store.records import Application, LearningRun, ModelVersion, Proce
 
 log = structlog.get_logger()
 PATIENCE = timedelta(seconds=10)  # until what the runner says of a process counts as not heard, rather than as late
+EVICTED = "Evicted by"  # how the reason of a process begins that a person wants ended
 DRAIN_SECONDS = 30.0  # beyond the longest execution, then the process is killed
 
 
 class NoRoom(Exception):
     """The machine has too little memory for it now; the text says so."""
+
+
+class NotEvictable(Refusal):
+    """The process is not there to be ended, or has to be ended in another way."""
+
+    code = "not_evictable"
 
 
 class TooLarge(Exception):
@@ -215,9 +223,41 @@ def drain(*, engine: Engine, process_id: UUID, reason: str, now: datetime) -> No
     if not _begin_to_drain(process_id, reason, now):
         return
     process = Process.objects.select_related("release").get(pk=process_id)
+    engine.stop(str(process_id), drain_seconds(process))
+
+
+@transaction.atomic
+def evict(*, process_id: UUID, by: str, now: datetime) -> Process:
+    """Afterwards it takes no more; AppCore has it end when what it runs is finished, and the next request wakes the
+    application again. Raises NotFound, NotEvictable."""
+    process = (
+        Process.objects.select_related("application__organisation", "run")
+        .defer("run__log")
+        .filter(pk=process_id)
+        .first()
+    )
+    if process is None:
+        raise NotFound("There is no such process.")
+    address = process.application.address
+    if process.kind != Process.SERVE:
+        what = f"learning run {process.run.number}" if process.run else "the watch after a promotion"
+        cure = f" Cancel {what} instead." if process.run else " It ends by itself in a moment."
+        raise NotEvictable(f"This process of {address} works for {what}.{cure}")
+    reason = f"{EVICTED} {by.removeprefix('user:')}."
+    before = transitions.process(process_id, states.DRAIN, now=now, end_reason=reason)
+    if before is None:
+        process.refresh_from_db()
+        is_over = process.state == states.ENDED
+        raise NotEvictable(f"This process of {address} {'has ended' if is_over else 'is ending'} already.")
+    process.refresh_from_db()
+    return process
+
+
+def drain_seconds(process: Process) -> float:
+    """How long it may take to finish what it runs, before it is killed. Read it with its release."""
     execute = process.release.manifest.get("execute") or {}
     longest = float(execute.get("timeout") or 0) if process.kind == Process.SERVE else 0.0
-    engine.stop(str(process_id), longest + DRAIN_SECONDS)
+    return longest + DRAIN_SECONDS
 
 
 @transaction.atomic

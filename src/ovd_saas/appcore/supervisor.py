@@ -6,15 +6,17 @@ from typing import Any
 import psycopg
 import structlog
 
-from ovd_saas.appcore.loops import drifting, reaping, sourcing, sweeping, triggering, waking
+from ovd_saas.appcore.loops import drifting, evicting, reaping, sourcing, sweeping, triggering, waking
 from ovd_saas.appcore.loops.baking import Baking
 from ovd_saas.appcore.loops.building import Building
 from ovd_saas.appcore.loops.checking import Checking
 from ovd_saas.appcore.loops.dispatching import Dispatching
 from ovd_saas.appcore.loops.drifting import Drifting
+from ovd_saas.appcore.loops.evicting import Evicting
 from ovd_saas.appcore.loops.learning import Learning
 from ovd_saas.appcore.loops.living import Living
 from ovd_saas.appcore.loops.loop import Loop
+from ovd_saas.appcore.loops.measuring import Measuring
 from ovd_saas.appcore.loops.sourcing import Sourcing
 from ovd_saas.appcore.loops.triggering import Triggering
 from ovd_saas.appcore.loops.waking import Waking
@@ -83,6 +85,7 @@ class Reins:
         building = Building(engine)
         living = Living(engine, watching.runner)
         pulling = Sourcing()
+        measures = Measuring()
         self._waking = Waking(engine, watching.runner)
         self._triggering = Triggering()
         self._drifting = Drifting()
@@ -117,7 +120,9 @@ class Reins:
             Loop("baking", self._baking.tick, period_seconds=self._baking.pause, hears=("model",)),
             Loop("reaping", reaping.tick, period_seconds=1.0),
             Loop("sweeping", sweeping.tick, period_seconds=60.0),
-            Loop("seeing the runner", watching.note_alive, period_seconds=5.0),
+            Loop("seeing the runner", watching.note_alive, period_seconds=5.0, hears=("runner",)),
+            Loop("evicting", Evicting(engine).tick, period_seconds=evicting.PERIOD_SECONDS, hears=evicting.HEARS),
+            Loop("measuring", measures.tick, period_seconds=measures.pause),
         ]
 
     def start(self) -> None:

@@ -7,10 +7,11 @@ itself.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 JUST_WOKEN = timedelta(seconds=10)  # so long a process that nobody has used yet is left alone
 SETTLED = timedelta(seconds=10)  # so long an application has been idle before it makes room for what can wait
+LONGEST_NAME = 100  # characters of a machine's name in a sentence
 WAITS = "Waits for memory"  # how the sentences of those begin that wait
 
 
@@ -57,6 +58,15 @@ class Holder:
     holds_mb: int
     idle_since: datetime  # end of its last execution; when it got ready if that is later
     is_unused: bool  # nobody has used it since it got ready
+
+
+def why_drained(machine: str, since: datetime) -> str:
+    """Why nothing starts on a machine that a person is emptying, as a sentence."""
+    name = machine if len(machine) <= LONGEST_NAME else machine[: LONGEST_NAME - 1] + "…"
+    when = since.astimezone(UTC)
+    return (
+        f"Machine {name} is being drained since {when:%d %b, %H:%M} UTC: nothing starts there until a person ends that."
+    )
 
 
 def is_too_large(needs_mb: int, total_mb: int | None) -> bool:

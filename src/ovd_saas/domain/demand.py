@@ -112,6 +112,8 @@ def why_not_start(desired: Desired, observed: Observed, *, now: datetime) -> str
         return "No release is ready."
     if not observed.runner_up:
         return "No runner is up; it starts as soon as one is back."
+    if observed.drained:
+        return observed.drained
     if observed.retry_at is not None and observed.retry_at > now:
         return f"Its last start failed ({observed.start_failures} in a row); it tries again after a pause."
     return observed.lack

@@ -82,6 +82,7 @@ class Observed:
     foreseen: Expected | None = None  # a use that is expected, or was
     machine_mb: int | None = None  # for all processes of applications on the machine together; None: without bound
     memory: Memory | None = None  # of the machine, where it matters: something is to be started
+    drained: str = ""  # why nothing starts on the machine: a person drains it; a sentence
     lack: str | None = None  # why nothing may be started, as its memory lacks; set by the plan
     learning_waits: str = ""  # why a run that is due has not begun, a sentence
     learns_next: Next | None = None  # what the triggers wait for; None: for nothing, or it learns already

@@ -60,7 +60,12 @@ def _sleeps_on(desired: Desired, observed: Observed, now: datetime) -> Next:
     if observed.learning in learnings.OCCUPIED:
         return Next("Goes on learning; wakes when somebody uses it.", None)
     if observed.learning == learnings.DUE:
-        return Next(observed.learning_waits or "Learns as soon as there is room; wakes when somebody uses it.", None)
+        return Next(
+            observed.drained
+            or observed.learning_waits
+            or "Learns as soon as there is room; wakes when somebody uses it.",
+            None,
+        )
     wakes = _wakes_by_itself(desired, observed, now)
     learns = observed.learns_next
     if wakes is not None and (learns is None or learns.at is None or (wakes.at is not None and wakes.at <= learns.at)):
@@ -87,6 +92,8 @@ def _wakes(desired: Desired, observed: Observed, now: datetime) -> Next:
         return Next("Tries to start again.", observed.retry_at)
     if not observed.runner_up:
         return Next("Wakes as soon as a runner is back.", None)
+    if observed.drained:
+        return Next(observed.drained, None)
     if is_too_large(desired.memory_mb, observed.machine_mb):
         return Next(f"Cannot wake. {why_too_large(desired.memory_mb, observed.machine_mb)}", None)
     lack = lacks(observed, desired.memory_mb, since=waits_since(desired, observed, now=now))

@@ -185,6 +185,8 @@ def _learning(desired: Desired, observed: Observed, now: datetime) -> Iterator[A
         observed.service != serving.ASLEEP or why_up(desired, observed, now=now) is not None
     ):
         yield Move(LEARNING, learnings.YIELD, "A user came; learning gives way and resumes when it is asleep.")
+    elif observed.drained and desired.on_wake == learnings.YIELDS:
+        yield Move(LEARNING, learnings.YIELD, f"{observed.drained} Learning gives way, and goes on afterwards.")
 
 
 def _service(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
@@ -208,7 +210,7 @@ def _asleep(desired: Desired, observed: Observed, now: datetime) -> Iterator[Act
 def _wake(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
     """Wake, if somebody waits and it may start; with a process, unless one is there already."""
     reason = why_up(desired, observed, now=now)
-    if reason is None or why_wait_for_learning(desired, observed) is not None:
+    if reason is None or observed.drained or why_wait_for_learning(desired, observed) is not None:
         return
     if usable(observed, states.STARTING, states.READY):
         yield Move(SERVICE, serving.WAKE, reason)
@@ -218,7 +220,7 @@ def _wake(desired: Desired, observed: Observed, now: datetime) -> Iterator[Actio
 
 
 def _waking(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
-    unwanted = _why_down(desired)
+    unwanted = _why_down(desired, observed)
     if unwanted is not None:
         yield from _drain(observed, unwanted)
     elif ready := usable(observed, states.READY):
@@ -241,7 +243,7 @@ def _start_or_give_up(desired: Desired, observed: Observed, now: datetime) -> It
 
 def _awake(desired: Desired, observed: Observed, now: datetime) -> Iterator[Action]:
     ready = [p for p in present(observed) if p.state == states.READY]
-    unwanted = _why_down(desired)
+    unwanted = _why_down(desired, observed)
     quiet = quiet_at(desired, observed, now=now)
     if unwanted is not None:
         yield from _drain(observed, unwanted)
@@ -316,7 +318,7 @@ def _draining(desired: Desired, observed: Observed, now: datetime) -> Iterator[A
     yield from wakes
     if wakes:
         return
-    yield from _drain_all(observed, _why_down(desired) or "The application is falling asleep.")
+    yield from _drain_all(observed, _why_down(desired, observed) or "The application is falling asleep.")
     if not present(observed):
         yield Move(SERVICE, serving.SLEEP, "Its last process has ended.")
 
@@ -332,11 +334,13 @@ def _drain_all(observed: Observed, reason: str) -> Iterator[Action]:
             yield DrainProcess(process.id, reason)
 
 
-def _why_down(desired: Desired) -> str | None:
+def _why_down(desired: Desired, observed: Observed) -> str | None:
     """Why it may not stay awake, as a sentence; None when it may."""
     if desired.status != statuses.ENABLED:
         return f"The application is {desired.status}."
-    return "A person put it to sleep." if desired.sleep_asked else None
+    if desired.sleep_asked:
+        return "A person put it to sleep."
+    return observed.drained or None
 
 
 def _health(desired: Desired, observed: Observed) -> Iterator[Action]:

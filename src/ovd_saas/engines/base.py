@@ -89,6 +89,8 @@ class Machine:
     started_at: str  # RFC 3339, UTC
     processes: tuple[Process, ...]
     load: float = 0.0  # of the last minute
+    busy_seconds: float | None = None  # of work of its processors, ever since; None: it does not say
+    used_mb: int = 0  # memory in use
     walls: dict[str, str] = field(default_factory=dict)  # each wall's name: empty if it stands, else why it does not
     templates: tuple[Template, ...] = ()
     applications_mb: int = 0  # memory for all processes of applications together

@@ -60,6 +60,8 @@ class Local:
             started_at=answer["started_at"],
             processes=_processes(answer),
             load=answer["load"],
+            busy_seconds=answer.get("busy_seconds"),
+            used_mb=answer.get("used_mb", 0),
             walls=answer.get("walls", {}),
             templates=tuple(
                 Template(**template | {"preload": tuple(template["preload"])})

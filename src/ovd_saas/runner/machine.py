@@ -4,8 +4,11 @@ import os
 import platform
 import socket
 import sysconfig
+from contextlib import suppress
 from pathlib import Path
 
+STAT = Path("/proc/stat")
+CGROUP_USE = (Path("/sys/fs/cgroup/memory.current"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"))
 CGROUP_MEMORY = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
@@ -35,6 +38,29 @@ def _meminfo(key: str) -> int:
     raise LookupError(f"/proc/meminfo has no {key}.")
 
 
+def busy_seconds() -> float:
+    """Seconds of work of the processors that this process may use, since the machine began to count."""
+    ours = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+    ticks = 0
+    for line in STAT.read_text().splitlines():
+        name, *counts = line.split()
+        if name in ours:  # user nice system idle iowait irq softirq steal; guests are in user and nice
+            ticks += sum(int(count) for index, count in enumerate(counts[:8]) if index not in (3, 4))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def used_mb() -> int:
+    """Main memory in use, without what is kept of files and could be given back; that of the control group where it
+    grants less than the machine has."""
+    if memory_mb() < _meminfo("MemTotal") >> 10:
+        for file in CGROUP_USE:
+            with suppress(OSError, ValueError):
+                stat = dict(line.split() for line in file.with_name("memory.stat").read_text().splitlines())
+                kept = int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
+                return max(int(file.read_text()) - kept, 0) >> 20
+    return (_meminfo("MemTotal") - _meminfo("MemAvailable")) >> 10
+
+
 def graphics_cards() -> tuple[str, ...]:
     """The device files of the machine's graphics cards."""
     patterns = ("nvidia[0-9]*", "nvidiactl", "nvidia-uvm*", "nvidia-modeset", "nvidia-caps/*", "dri/renderD*", "kfd")
@@ -49,6 +75,8 @@ def facts() -> dict[str, object]:
         "memory_mb": memory_mb(),
         "memory_available_mb": _meminfo("MemAvailable") >> 10,
         "load": round(os.getloadavg()[0], 2),
+        "busy_seconds": busy_seconds(),
+        "used_mb": used_mb(),
         "python": platform.python_version(),
         "platform": sysconfig.get_platform(),
     }

@@ -46,8 +46,9 @@ def restless() -> list[int]:
     return list(found)
 
 
-def of(ids: Iterable[int], *, runner_up: bool, machine_mb: int | None = None) -> list[Facts]:
-    """The facts of these applications; a few queries, however many they are. `machine_mb` is for all of them."""
+def of(ids: Iterable[int], *, runner_up: bool, machine_mb: int | None = None, drained: str = "") -> list[Facts]:
+    """The facts of these applications; a few queries, however many they are. `machine_mb` and `drained` are those of
+    the machine, for all of them."""
     ids = list(ids)
     found = list(
         Application.objects.filter(pk__in=ids).select_related(
@@ -83,6 +84,7 @@ def of(ids: Iterable[int], *, runner_up: bool, machine_mb: int | None = None) ->
                 wakes_at=application.wakes_at,
                 foreseen=_foreseen(application),
                 machine_mb=machine_mb,
+                drained=drained,
                 learning_waits=due.get(application.pk, ""),
                 learns_next=_learns_next(application),
             ),

@@ -91,6 +91,11 @@ def locked(runner: Runner) -> int:
     return int(statements.run(_HELD, {"runner": runner.pk})[0][0])  # a statement of its own: it sees what was committed
 
 
+def held_mb(runner: Runner) -> int:
+    """What its processes were promised, without asking anybody to wait."""
+    return int(statements.run(_HELD, {"runner": runner.pk})[0][0])
+
+
 def holders(runner: Runner, *, now: datetime) -> list[Holder]:
     """Who is awake, does nothing and may sleep, as far as rows tell."""
     running = Execution.objects.filter(status=executions.RUNNING).order_by().values_list("application_id", flat=True)

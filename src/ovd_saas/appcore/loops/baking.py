@@ -96,7 +96,12 @@ class Baking:
         runner = self._runner()
         if promotion.application.status != status.ENABLED:
             return  # nothing starts; they are compared when somebody enables it
-        if memory.is_comparing or runner is None or time.monotonic() < memory.compare_at:
+        if (
+            memory.is_comparing
+            or runner is None
+            or runner.drained_at is not None
+            or time.monotonic() < memory.compare_at
+        ):
             return
         memory.is_comparing = True
         work = (promotion, rule, memory, runner, labels)

@@ -11,7 +11,7 @@ import structlog
 from django.db import connections
 from django.utils import timezone
 
-from ovd_saas.appcore import learning_process, learning_runs, rooms
+from ovd_saas.appcore import learning_process, learning_runs, rooms, runners
 from ovd_saas.appcore.attendance import Attendance
 from ovd_saas.domain import admission, executions, learning, status
 from ovd_saas.domain import learning_runs as states
@@ -68,7 +68,9 @@ class Learning:
                     reason="The current release of its application does not learn.",
                 )  # fmt: skip
             elif self._may_begin(run):
-                if self._has_memory(run, runner, promised):
+                if runner.drained_at is not None:
+                    learning_runs.wait(run, reason=runners.why_drained(runner))
+                elif self._has_memory(run, runner, promised):
                     self._begin(run, runner)
                 promised += self._needs_mb(run)
         return False

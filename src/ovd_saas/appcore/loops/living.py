@@ -11,7 +11,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.utils import timezone
 
-from ovd_saas.appcore import editions, habits, learning_runs, models, processes, releases, rooms, supplies
+from ovd_saas.appcore import editions, habits, learning_runs, models, processes, releases, rooms, runners, supplies
 from ovd_saas.domain import actions, executions, health, learning, service
 from ovd_saas.domain.demand import look_at
 from ovd_saas.domain.plan import next_event, plan
@@ -49,7 +49,11 @@ class Living:
     def _facts(self, ids: list[int]) -> list[Facts]:
         runner = self._runner()
         machine_mb = memory.total_mb(runner) if runner is not None else None
-        found = facts.of(ids, runner_up=runner is not None, machine_mb=machine_mb) if ids else []
+        found = (
+            facts.of(ids, runner_up=runner is not None, machine_mb=machine_mb, drained=runners.why_drained(runner))
+            if ids
+            else []
+        )
         return [self._remembered(one) for one in found]
 
     def _remembered(self, found: Facts) -> Facts:

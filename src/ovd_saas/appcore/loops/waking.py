@@ -1,12 +1,13 @@
 """Waking: the short way from a queued execution to a process, for applications that are simply asleep. Floor 2.
 
-Somebody waits, so nothing else is looked at meanwhile, and everything is written at once. What to do is said by the
-same plan as everywhere; when that is more than to wake it with a process, or it does not go, Living does it a moment
-later.
+Somebody waits, in the database or for a moment in the memory of a server, so nothing else is looked at meanwhile, and
+everything is written at once. What to do is said by the same plan as everywhere; when that is more than to wake it with
+a process, or it does not go, Living does it a moment later.
 """
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -24,7 +25,7 @@ from ovd_saas.store.records import Runner
 from ovd_saas.store.rest import Rest
 
 log = structlog.get_logger()
-HEARS = ("queue",)
+HEARS = ("queue", "wanted")
 
 
 class Waking:
@@ -35,20 +36,24 @@ class Waking:
         self._runner = runner
         self._rest = Rest()
         self._queued: set[int] = set()
+        self._wanted: set[int] = set()  # those of them for which somebody waits in a server's memory
         self._lock = threading.Lock()
 
     def hear(self, notice: dict[str, Any]) -> None:
         if notice["about"] in HEARS:
             with self._lock:
                 self._queued.add(notice["application"])
+                if notice["about"] == "wanted":
+                    self._wanted.add(notice["application"])
 
     def tick(self) -> bool:
         with self._lock:
             queued, self._queued = self._queued, set()
+            wanted, self._wanted = self._wanted, set()
         runner = self._runner()
-        if queued and runner is not None:
+        if queued and runner is not None and runner.drained_at is None:
             for found in self._rest.of(queued, runner, machine_mb=memory.total_mb(runner)):
-                self._look_after(found, runner)
+                self._look_after(_awaited(found) if found.application.pk in wanted else found, runner)
         return False
 
     def _look_after(self, found: Facts, runner: Runner) -> None:
@@ -67,3 +72,10 @@ class Waking:
             raise  # the loop connects anew; Living looks at all of them
         except Exception:
             log.exception("an application could not be woken", application=found.application.address)
+
+
+def _awaited(found: Facts) -> Facts:
+    """Whoever waits in a server's memory is not in the database yet, and may never be."""
+    if found.observed.queued:
+        return found
+    return replace(found, observed=replace(found.observed, queued=1, waiting_since=timezone.now()))

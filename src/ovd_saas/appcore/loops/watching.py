@@ -53,11 +53,19 @@ class Watching:
         elif self._runner is not None and self._is_up:
             machine = self._engine.hello()
             Runner.objects.filter(pk=self._runner.pk).update(seen_at=timezone.now(), facts=asdict(machine))
+            self._heed(self._runner)
             living = {process.process for process in machine.processes}
             self._end_strangers(living)
             self._end_missing(self._runner, living)
             processes.make_up(runner=self._runner, living=machine.processes, now=timezone.now())
         return False
+
+    def _heed(self, runner: Runner) -> None:
+        """Whether a person drains it."""
+        before = runner.drained_at
+        runner.refresh_from_db(fields=["drained_at", "drained_by", "drain_reason"])
+        if runner.drained_at != before:
+            self._changed()
 
     def _end_strangers(self, living: set[str]) -> None:
         """What no row tells of, now and the last time: whoever started it died, or was late, before it could write."""

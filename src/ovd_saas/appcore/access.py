@@ -89,6 +89,12 @@ def of_user(user: User) -> Caller:
     return Caller(user.pk, user.username, user.is_staff, roles)
 
 
+def of_id(user_id: int) -> Caller | None:
+    """As they are now; None when they may not sign in any more."""
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    return of_user(user) if user else None
+
+
 def may(caller: Caller, verb: str, organisation_slug: str) -> bool:
     """`see`, `execute`: any role; `push`: author, owner; `operate`: operator, owner; `manage`: owner; staff: all."""
     return caller.is_staff or caller.roles.get(organisation_slug) in PERMISSIONS[verb]

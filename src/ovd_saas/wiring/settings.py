@@ -2,7 +2,8 @@
 
 `OVD_HOME` data folder · `OVD_RUN` folder of sockets · `DATABASE_URL` · `OVD_DEBUG=1` · `OVD_HOSTS` host names served
 · `OVD_FILES` file store · `OVD_LARGEST_BATCH` bytes of the largest delivery of samples · `OVD_SOURCES` beginnings of
-addresses, comma separated, from which applications may have data pulled whoever pushed them.
+addresses, comma separated, from which applications may have data pulled whoever pushed them · `OVD_ADDRESS` where
+people find the platform · `OVD_EMAIL_URL` how e-mail is sent (smtp://user:password@host:587) · `OVD_EMAIL_FROM` sender.
 """
 
 import os
@@ -14,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
-from ovd_saas.wiring import home
+from ovd_saas.wiring import home, mail
 
 HOME = home.folder()
 RUN = home.run_folder(HOME)
@@ -106,9 +107,16 @@ DATABASE_URL = os.environ.get("DATABASE_URL") or home.embedded_database_url(RUN)
 DATABASES = {"default": database(DATABASE_URL)}
 
 AUTH_USER_MODEL = "store.User"
-AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("MinimumLength", "CommonPassword", "NumericPassword", "UserAttributeSimilarity")
+]
+PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds
 LOGIN_URL = "/login/"
-LOGIN_REDIRECT_URL = "/"
+LOGIN_REDIRECT_URL = "/home/"
+ADDRESS = os.environ.get("OVD_ADDRESS", "").rstrip("/")
+SENDS_LETTERS = False
+globals().update(mail.settings(os.environ.get("OVD_EMAIL_URL", ""), os.environ.get("OVD_EMAIL_FROM", ""), ADDRESS))
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

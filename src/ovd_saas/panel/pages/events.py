@@ -41,6 +41,11 @@ async def _events(caller: access.Caller) -> AsyncIterator[str]:
             except TimeoutError:
                 yield ": still here\n\n"
                 continue
+            if notice["about"] in ("access", "reconnected"):  # perhaps their own rights
+                known = await sync_to_async(access.of_id, thread_sensitive=False)(caller.user_id)
+                if known is None:
+                    return
+                caller = known
             event = told(notice)
             if await _may_hear(caller, event):
                 yield f"data: {json.dumps(event)}\n\n"

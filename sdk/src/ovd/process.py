@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Protocol
 
 from ovd import loading
+from ovd.execution import Execution
 from ovd.loading import ImportFailed, Loaded
 from ovd.problems import ProblemsFound
 from ovd.protocol import Decoder, ProtocolError, send
@@ -25,6 +26,7 @@ from ovd.server import Server
 from ovd.tracebacks import author_traceback, message_of
 
 STAGE_IMPORT, STAGE_SETUP = "import", "setup"
+_WARMING = Path(__file__).parent / "warming"  # an application of our own that does nothing
 
 
 class Serving(Protocol):
@@ -153,8 +155,30 @@ def warm() -> None:
     then find there."""
     from ovd import command, task_server  # noqa: F401
 
-    loading.load(Path(__file__).parent / "warming")
+    loading.load(_WARMING)
     loading.forget()
+
+
+def rehearse() -> None:
+    """Load the same once more, and execute it: what every process writes to first, and so gets as its own, page by
+    page, this one then has before somebody waits for it. Call it where nothing is forked any more."""
+    loaded = loading.load(_WARMING)
+    loading.set_up(loaded, None)
+    Execution(
+        loaded,
+        id="rehearsal",
+        inputs={"words": "again"},
+        seed=0,
+        timeout=None,
+        files={},
+        folder=_WARMING / "execution",
+        model=None,
+        send=lambda header, body: None,
+    ).run()
+    loading.forget()
+    thread = threading.Thread(target=gc.isenabled)
+    thread.start()
+    thread.join()
 
 
 def _server(loaded: Loaded, listener: socket.socket, options: Options, model: Optional[Path], scratch: Path) -> Serving:

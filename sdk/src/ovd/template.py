@@ -163,6 +163,8 @@ def _divide(walls: Sequence[str], line: socket.socket, tell: int) -> NoReturn:
     os.umask(0o077)
     if "network" in walls:
         network.loopback_up()
+    if not select.select([line], [], [], 0)[0]:  # nobody waits for us yet
+        process.rehearse()
     message, descriptors, _, _ = socket.recv_fds(line, LONGEST_ORDER, MOST_DESCRIPTORS)
     if not message:
         os._exit(0)  # the template is gone: nobody needs us

@@ -24,7 +24,7 @@ from ovd_saas.appcore.dispatch_waits import Waits, final_among
 from ovd_saas.appcore.dispatch_watch import Watch
 from ovd_saas.appcore.lanes import QUICK_SECONDS, Lane
 from ovd_saas.domain import executions
-from ovd_saas.store import claims
+from ovd_saas.store import claims, notices
 from ovd_saas.store.claims import Nothing
 from ovd_saas.store.notices import Hub
 from ovd_saas.store.records import Execution
@@ -83,13 +83,15 @@ class Dispatcher:
         await self.threads.stop()
 
     def begin(self, errand: Errand) -> None:
-        """Have it done in a process that is awake and has room, or has within a moment; else it is done, without a run:
-        let it be queued."""
-        lane = self.lanes.get(errand.order.application_id)
-        if lane is None or self._is_stopping:
+        """Have it done in a process that is awake and has room, or has within a moment, perhaps because it is woken for
+        it; else it is done, without a run: let it be queued."""
+        application_id = errand.order.application_id
+        if self._is_stopping:
             errand.finish()
-        else:
-            lane.take(errand)
+            return
+        if application_id not in self.lanes:
+            self.lanes[application_id] = self._open_lane(application_id)
+        self.lanes[application_id].take(errand)
 
     def condemn(self, run: Run, reason: str) -> None:
         """Have the process of this run killed. What else runs there starts again elsewhere, uncounted."""
@@ -98,7 +100,16 @@ class Dispatcher:
         self._spawn(self._condemn(process.id, reason))
 
     def _open_lane(self, application_id: int) -> Lane:
-        return Lane(application_id, self._begin, self._pump)
+        return Lane(application_id, self._begin, self._pump, self._want)
+
+    def _want(self, lane: Lane) -> None:
+        """Somebody stands in line for an application that sleeps, as far as is known here: AppCore wakes it. When that
+        is not heard, or may not be, they are in the database a moment later."""
+        self._spawn(self._tell_wanted(lane.application_id))
+
+    async def _tell_wanted(self, application_id: int) -> None:
+        with contextlib.suppress(DatabaseError):
+            await self.threads.call(notices.notify, "wanted", application=application_id)
 
     def _begin(self, process: LiveProcess, errand: Errand) -> None:
         errand.run = Run(errand.order, process, errand)
@@ -216,9 +227,9 @@ class Dispatcher:
     # what others tell
 
     async def _listen(self) -> None:
-        with self._hub.subscribe() as notices:
+        with self._hub.subscribe() as heard:
             while True:
-                self._heed(await notices.get())
+                self._heed(await heard.get())
 
     def _heed(self, notice: dict[str, Any]) -> None:
         about = notice["about"]
@@ -241,6 +252,8 @@ class Dispatcher:
         if (lane := self.lanes.get(application_id)) is not None:
             lane.has_queue = True
             lane.serve()
+        else:
+            self.roster.queued.add(application_id)
 
     async def _look_forever(self) -> None:
         loop = asyncio.get_running_loop()

@@ -38,6 +38,7 @@ class Roster:
         self._stale: set[int] = set()
         self._everything_is_stale = True
         self._is_stale = asyncio.Event()
+        self.queued: set[int] = set()  # applications without a lane for which somebody waits in the database
         self.settle_seconds = 0.0  # between something having changed and a look, for who is in no hurry
 
     def refresh(self, application_id: int | None = None) -> None:
@@ -75,6 +76,7 @@ class Roster:
             if is_new and (row.is_open or row.is_coming):
                 await self._welcome(row)
         there = {row.id: row for row in rows}
+        self.queued |= {row.application_id for row in rows if row.others_wait}
         lanes = [lane for id_, lane in self._lanes.items() if stale is None or id_ in stale]
         for lane in lanes:
             self._update(lane, there)
@@ -82,15 +84,15 @@ class Roster:
             del self._lanes[lane.application_id]
 
     def _update(self, lane: Lane, rows: dict[UUID, Living]) -> None:
-        was_serving = any(process.is_serving for process in lane.processes.values())
         for process in [*lane.processes.values()]:
             row = rows.get(process.id)
             process.is_coming = row is not None and row.is_coming and row.is_current and not self.settle_seconds
             process.is_open = row is not None and (row.is_open or (process.is_coming and process.has_answered))
             if row is None and not process.runs:
                 process.close()
-        if not was_serving:
-            lane.has_queue = True  # somebody may have waited
+        if lane.application_id in self.queued:
+            self.queued.discard(lane.application_id)
+            lane.has_queue = True
         lane.serve()
 
     def _lane(self, application_id: int) -> Lane:

@@ -34,12 +34,15 @@ class Living:
     is_open: bool  # takes new work
     is_coming: bool  # will take work as soon as it is ready
     is_current: bool  # of the application's current edition
+    others_wait: bool  # somebody waits for the application in the database
 
 
 _LIVING = f"""
     SELECT process.id, process.application_id, process.release_id, {statements.version("release")}, model.id,
         model.number, model.digest, process.address, process.concurrency, process.state, process.condemned <> '',
         (process.release_id, process.model_id) IS NOT DISTINCT FROM (application.release_id, application.model_id),
+        EXISTS (SELECT FROM store_execution AS execution
+            WHERE execution.application_id = process.application_id AND execution.status = '{executions.QUEUED}'),
         runner.name, runner.facts ->> 'cpu', (runner.facts ->> 'cpus')::bigint, (runner.facts ->> 'memory_mb')::bigint,
         runner.facts ->> 'platform'
     FROM store_process AS process
@@ -71,6 +74,7 @@ def _living(
     state: str,
     is_condemned: bool,
     is_current: bool,
+    others_wait: bool,
     machine: str,
     *facts: Any,
 ) -> Living:
@@ -86,6 +90,7 @@ def _living(
         is_open=state == processes.READY and not is_condemned and is_current,
         is_coming=state == processes.STARTING and not is_condemned,
         is_current=is_current,
+        others_wait=others_wait,
     )
 
 

@@ -1,10 +1,12 @@
 """Lanes: the ready processes of one application as this server sees them, and the short line before them. Floor 2.
 
 A newcomer gets a seat at once when one is free and nobody waits in the database. Otherwise it stands in line, in
-memory, for a moment, as long as what runs is quick; then it becomes a queued row: durable, visible, in fair order.
+memory, for a moment, as long as what runs is quick, or while the application wakes; then it becomes a queued row:
+durable, visible, in fair order.
 """
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,15 +26,19 @@ Begin = Callable[[LiveProcess, Errand], None]
 
 class Lane:
     """`begin` is called with an errand and the process it goes to, `pump` when there is room and somebody waits in the
-    database."""
+    database, `want` when somebody stands in line and there is no process at all."""
 
-    def __init__(self, application_id: int, begin: Begin, pump: Callable[["Lane"], None]) -> None:
+    def __init__(
+        self, application_id: int, begin: Begin, pump: Callable[["Lane"], None], want: Callable[["Lane"], None]
+    ) -> None:
         self.application_id = application_id
         self.processes: dict[UUID, LiveProcess] = {}
         self.has_queue = False  # somebody may wait in the database
         self.is_pumping = False  # a claim is under way
         self._begin = begin
         self._pump = pump
+        self._want = want
+        self._wanted_at = -math.inf  # loop.time()
         self._loop = asyncio.get_running_loop()
         self._line: dict[str, deque[Errand]] = {}  # by caller: round robin over them
         self._length = 0
@@ -56,14 +62,28 @@ class Lane:
 
     def take(self, errand: Errand) -> None:
         """It is begun, stands in line, or is done: there is nobody to go to."""
-        if not self.serves(errand.release_id) or self._length >= LONGEST_LINE:
+        if self._length >= LONGEST_LINE:
             errand.finish()
+        elif not self.serves(errand.release_id):
+            self._take_asleep(errand)
         elif not self._length and not self._is_behind and (process := self._seat(errand.release_id)):
             self._begin(process, errand)
         elif self.is_stuck():
             errand.finish()
         else:
             self._stand_in_line(errand)
+
+    def _take_asleep(self, errand: Errand) -> None:
+        """It stands in line while its process is on the way, or is asked for now."""
+        if any(process.is_coming and process.release.id == errand.release_id for process in self.processes.values()):
+            self._stand_in_line(errand)
+        elif self.processes:
+            errand.finish()
+        else:
+            self._stand_in_line(errand)
+            if self._loop.time() - self._wanted_at > QUICK_SECONDS:
+                self._wanted_at = self._loop.time()
+                self._want(self)
 
     def serve(self) -> None:
         """There may be room: those in the database come first, then the line."""
@@ -108,9 +128,11 @@ class Lane:
         self._alarm = self._loop.call_later(READ_SECONDS, self._reconsider)
 
     def _reconsider(self) -> None:
-        """Whoever stands in line for too long, or behind something that is not quick, goes to the database."""
+        """Whoever stands in line for too long, or behind something that is not quick, goes to the database: a waking
+        that takes long, too."""
         now = self._loop.time()
-        before = now - (QUICK_SECONDS if self.is_stuck() else LINE_SECONDS)
+        is_slow = self.is_stuck() or not any(process.is_serving for process in self.processes.values())
+        before = now - (QUICK_SECONDS if is_slow else LINE_SECONDS)
         for caller, waiting in [*self._line.items()]:
             while waiting and (waiting[0].waits_since <= before or waiting[0].done.done()):
                 waiting.popleft().finish()

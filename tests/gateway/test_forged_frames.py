@@ -314,7 +314,8 @@ FLOODS: dict[str, Callable[[str], dict[str, Any]]] = {
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize("flood", FLOODS)
 def test_a_flood_of_frames_slows_its_sender_and_not_the_neighbours(beside: Stage, flood: str) -> None:
-    """Two seconds of frames as fast as they are taken; the neighbour's answers stay quick meanwhile."""
+    """Two seconds of frames as fast as they are taken; the neighbour is answered again and again meanwhile, where
+    otherwise it would wait for their end."""
     is_over = threading.Event()
 
     def answer(forger: Forger, id_: str) -> None:
@@ -329,14 +330,13 @@ def test_a_flood_of_frames_slows_its_sender_and_not_the_neighbours(beside: Stage
     play(beside, "echo", answer)
     flooding = threading.Thread(target=beside.post, args=("echo", {"message": "hello"}))
     flooding.start()
-    seconds = []
+    answers = 0
     with beside.client() as client:
         while not is_over.is_set():
-            began = time.monotonic()
             assert client.post("/api/v1/applications/acme/reader/executions", json={"inputs": {}}).is_success
-            seconds.append(time.monotonic() - began)
+            answers += 1
     flooding.join()
-    assert sorted(seconds)[len(seconds) // 2] < 0.1, sorted(seconds)
+    assert answers >= 5
     assert ExecutionEvent.objects.count() < 5_000
     found = Execution.objects.get(application__name="echo")
     assert found.status == "succeeded" and len(found.log) < 300_000

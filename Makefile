@@ -62,7 +62,7 @@ $(VENDOR)/.ready: node_modules/.ready tools/vendor.py $(wildcard tools/bundles/*
 	@PATH="$(dir $(NPM)):$$PATH" $(BIN)/python tools/vendor.py node_modules $(VENDOR)
 	@touch $@
 
-$(LOCALE)/.ready: .venv/.tools tools/words.py $(wildcard $(LOCALE)/*/LC_MESSAGES/*.po)
+$(LOCALE)/.ready: .venv/.tools tools/words.py tools/sentences.py $(wildcard $(LOCALE)/*/LC_MESSAGES/*.po)
 	@$(BIN)/python tools/words.py compile
 	@touch $@
 
@@ -76,7 +76,7 @@ locks: .venv/.tools  ## compile the lock files anew
 	$(NPM) install --package-lock-only --silent
 
 clean:           ## remove what set-up made (not your data)
-	rm -rf .venv node_modules $(VENDOR) $(LOCALE)/.ready $(LOCALE)/*/LC_MESSAGES/*.mo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv node_modules $(VENDOR) $(LOCALE)/.ready $(LOCALE)/*/LC_MESSAGES/*.mo $(LOCALE)/*/LC_MESSAGES/*.json .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 migrations: setup-dev  ## write migrations for changed records
 	$(BIN)/python -m django makemigrations --settings ovd_saas.wiring.settings_test store

@@ -1,7 +1,8 @@
 """The words of the pages: `words.py extract` gathers what is marked, `words.py compile` makes it fast to look up.
 
 `extract` writes new texts of templates, Python and scripts into `locale/*/LC_MESSAGES/*.po` and says what still has no
-translation; `compile`, which set-up does, writes the `.mo` files and the scripts' words, `static/words/LANGUAGE.js`.
+translation; `compile`, which set-up does, writes what is quick to look up: the `.mo` files, the scripts' words in
+`static/words/LANGUAGE.js`, and the sentences.
 """
 
 import ast
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import sentences
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
@@ -93,13 +95,17 @@ def catalogue(found: Iterator[Found]) -> Catalog:
 
 
 def marked() -> dict[str, Catalog]:
-    """All marked texts: `django` is for the server, `djangojs` for scripts."""
+    """All texts: `django` is for the server, `djangojs` for scripts, `sentences` are what the platform writes down."""
 
     def server() -> Iterator[Found]:
         yield from _of_templates()
         yield from _of_python()
 
-    return {"django": catalogue(server()), "djangojs": catalogue(_of_scripts())}
+    return {
+        "django": catalogue(server()),
+        "djangojs": catalogue(_of_scripts()),
+        "sentences": catalogue(iter(sentences.gather())),
+    }
 
 
 def catalogues() -> Iterator[tuple[str, Path, Catalog]]:
@@ -135,10 +141,20 @@ def compile_all() -> None:
         if path.stem == "django":
             with path.with_suffix(".mo").open("wb") as file:
                 write_mo(file, known)
-            continue
-        words = {one.id if isinstance(one.id, str) else one.id[0]: one.string for one in known if is_translated(one)}
-        text = f"window.ovd = window.ovd || {{}};\nwindow.ovd.catalogue = {json.dumps(words, ensure_ascii=False)};\n"
-        (SCRIPTS_WORDS / f"{language}.js").write_text(text)
+        elif path.stem == "djangojs":
+            words = {
+                one.id if isinstance(one.id, str) else one.id[0]: one.string for one in known if is_translated(one)
+            }
+            text = (
+                f"window.ovd = window.ovd || {{}};\nwindow.ovd.catalogue = {json.dumps(words, ensure_ascii=False)};\n"
+            )
+            (SCRIPTS_WORDS / f"{language}.js").write_text(text)
+        else:
+            said: dict[str, dict[str, str]] = {sentences.SENTENCE: {}, sentences.PART: {}}
+            for one in known:
+                if is_translated(one):
+                    said[str(one.context)][str(one.id)] = str(one.string)
+            path.with_suffix(".json").write_text(json.dumps(said, ensure_ascii=False, indent=0))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,19 @@
 """Sentences: what the platform wrote down in English, why and what comes next, in the language of who reads it.
 
-A template is a sentence with places, "{count} executions wait."; the catalogue translates it, and what stood in the
-places is put back, itself translated where it is a sentence. Every sentence of the code below has one (tests/panel).
+The catalogue `locale/LANGUAGE/LC_MESSAGES/sentences.po` translates templates, "{count} executions wait."; what stood
+in the places is put back, itself translated where it is known. tools/sentences.py finds the templates in the code.
 """
 
+import json
 import re
 from collections import defaultdict
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from pathlib import Path
 
 from django.conf import settings
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language
 
-from ovd_saas.assets.sentence_templates import TEMPLATES
 from ovd_saas.assets.words import numeral
 
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -28,60 +30,89 @@ def said(text: str) -> tuple[str, bool]:
 
 @lru_cache(maxsize=4096)
 def _said(text: str, language: str) -> tuple[str, bool]:
-    whole = _one(text, language)
+    book = _book(language)
+    whole = book.sentence(text)
     if whole is not None:
         return whole, True
     parts = _NEXT.split(text)
     for count in range(len(parts) - 1, 0, -1):  # the longest beginning that is known, then the rest
-        head = _one(" ".join(parts[:count]), language)
+        head = book.sentence(" ".join(parts[:count]))
         if head is not None:
             rest, is_known = _said(" ".join(parts[count:]), language)
             return f"{head} {rest}", is_known
     return text, False
 
 
-def _one(text: str, language: str) -> str | None:
-    for pattern, template in _candidates(text):
-        found = pattern.fullmatch(text)
+@dataclass(frozen=True)
+class _Template:
+    pattern: re.Pattern[str]
+    translated: str
+
+
+@dataclass(frozen=True)
+class _Templates:
+    """Templates by their first word, where that is fixed; of several that fit, the one with most fixed text."""
+
+    by_word: dict[str, list[_Template]] = field(default_factory=lambda: defaultdict(list))
+
+    def find(self, text: str) -> tuple[_Template, re.Match[str]] | None:
+        for template in (*self.by_word.get(text.split(" ", 1)[0], ()), *self.by_word.get("", ())):
+            found = template.pattern.fullmatch(text)
+            if found is not None:
+                return template, found
+        return None
+
+
+@dataclass(frozen=True)
+class _Book:
+    """What is known in one language."""
+
+    sentences: _Templates
+    parts: _Templates
+
+    def sentence(self, text: str) -> str | None:
+        return self._filled(self.sentences.find(text))
+
+    def _filled(self, found: tuple[_Template, re.Match[str]] | None) -> str | None:
         if found is None:
-            continue
-        translated = gettext(template)
-        if translated == template and template != text:
             return None
-        return _filled(translated, {name: _value(value, language) for name, value in found.groupdict().items()})
-    return None
+        template, match = found
+        values = {name: self._value(value) for name, value in match.groupdict().items()}
+        return _PLACE.sub(lambda place: values[place[1]], template.translated)
 
-
-def _filled(template: str, values: dict[str, str]) -> str:
-    return _PLACE.sub(lambda place: values[place[1]], template)
-
-
-def _value(value: str, language: str) -> str:
-    whole = _one(value, language) if any(character.isalpha() for character in value) else None
-    return numeral(value) if whole is None else whole
-
-
-def _candidates(text: str) -> list[tuple[re.Pattern[str], str]]:
-    index = _index()
-    return [*index.get(text.split(" ", 1)[0], []), *index[""]]
+    def _value(self, text: str) -> str:
+        """What stands in a place: a part, a sentence or several, a number; else a name, which stays."""
+        if not any(character.isalpha() for character in text):
+            return numeral(text)
+        whole = self._filled(self.parts.find(text)) or self._filled(self.sentences.find(text))
+        if whole is not None:
+            return whole
+        for mark in ("; ", ". "):
+            if mark in text:
+                return mark.join(self._value(one) for one in text.split(mark))
+        return text
 
 
 @cache
-def _index() -> dict[str, list[tuple[re.Pattern[str], str]]]:
-    """The templates by their first word, where that is fixed; of several that fit, the one with most fixed text."""
-    index: dict[str, list[tuple[re.Pattern[str], str]]] = defaultdict(list)
-    index[""] = []
-    for template in sorted(TEMPLATES, key=lambda one: -len(_PLACE.sub("", one))):
+def _book(language: str) -> _Book:
+    """Empty where the words of the language have not been compiled: then all is English."""
+    file = Path(str(settings.LOCALE_PATHS[0])) / language / "LC_MESSAGES" / "sentences.json"
+    known = json.loads(file.read_text()) if file.exists() else {"sentence": {}, "part": {}}
+    return _Book(_templates(known["sentence"]), _templates(known["part"]))
+
+
+def _templates(translations: dict[str, str]) -> _Templates:
+    found = _Templates()
+    for template in sorted(translations, key=lambda one: -len(_PLACE.sub("", one))):
         first = template.split(" ", 1)[0]
-        index["" if "{" in first else first].append((_compiled(template), template))
-    return index
+        word = "" if "{" in first else first
+        found.by_word[word].append(_Template(_compiled(template), translations[template]))
+    return found
 
 
 def _compiled(template: str) -> re.Pattern[str]:
-    parts = _PLACE.split(template)
-    seen: set[str] = set()
-    pattern = ""
-    for at, part in enumerate(parts):
+    pattern, seen = "", set[str]()
+    for at, part in enumerate(_PLACE.split(template)):
         if at % 2 == 0:
             pattern += re.escape(part)
         else:

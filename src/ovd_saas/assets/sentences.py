@@ -18,6 +18,11 @@ from ovd_saas.assets.words import numeral
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _NEXT = re.compile(r"(?<=[.!?]) (?=\S)")
+_SENTENCES = frozenset({"why", "reason", "refusal", "sentence", "faults", "lost", "errors", "drained", "known", "told",
+                        "error", "message", "rule", "problem"})  # fmt: skip
+_NUMBERS = frozenset(
+    {"value", "theirs", "limit", "low", "high", "asked", "confidence", "labels", "count", "failed", "all"}
+)
 
 
 def said(text: str) -> tuple[str, bool]:
@@ -55,8 +60,10 @@ class _Templates:
 
     by_word: dict[str, list[_Template]] = field(default_factory=lambda: defaultdict(list))
 
-    def find(self, text: str) -> tuple[_Template, re.Match[str]] | None:
-        for template in (*self.by_word.get(text.split(" ", 1)[0], ()), *self.by_word.get("", ())):
+    def find(self, text: str, word: str | None = None) -> tuple[_Template, re.Match[str]] | None:
+        """Among those that begin with the word; "": with a place; None: among all."""
+        words = (text.split(" ", 1)[0], "") if word is None else (word,)
+        for template in (one for first in words for one in self.by_word.get(first, ())):
             found = template.pattern.fullmatch(text)
             if found is not None:
                 return template, found
@@ -84,13 +91,13 @@ class _Book:
         """What stands in a place: a part, a sentence or several, a number; else a name, which stays."""
         if not any(character.isalpha() for character in text):
             return numeral(text)
-        whole = self._filled(self.parts.find(text)) or self._filled(self.sentences.find(text))
+        if "; " in text:
+            return "\u00a0; ".join(self._value(one) for one in text.split("; "))
+        found = self.parts.find(text, text.split(" ", 1)[0]) or self.sentences.find(text) or self.parts.find(text, "")
+        whole = self._filled(found)
         if whole is not None:
             return whole
-        for mark in ("; ", ". "):
-            if mark in text:
-                return mark.join(self._value(one) for one in text.split(mark))
-        return text
+        return ". ".join(self._value(one) for one in text.split(". ")) if ". " in text else text
 
 
 @cache
@@ -98,24 +105,28 @@ def _book(language: str) -> _Book:
     """Empty where the words of the language have not been compiled: then all is English."""
     file = Path(str(settings.LOCALE_PATHS[0])) / language / "LC_MESSAGES" / "sentences.json"
     known = json.loads(file.read_text()) if file.exists() else {"sentence": {}, "part": {}}
-    return _Book(_templates(known["sentence"]), _templates(known["part"]))
+    return _Book(_templates(known["sentence"], frozenset()), _templates(known["part"], _NUMBERS))
 
 
-def _templates(translations: dict[str, str]) -> _Templates:
+def _templates(translations: dict[str, str], numbers: frozenset[str]) -> _Templates:
     found = _Templates()
     for template in sorted(translations, key=lambda one: -len(_PLACE.sub("", one))):
         first = template.split(" ", 1)[0]
         word = "" if "{" in first else first
-        found.by_word[word].append(_Template(_compiled(template), translations[template]))
+        found.by_word[word].append(_Template(_compiled(template, numbers), translations[template]))
     return found
 
 
-def _compiled(template: str) -> re.Pattern[str]:
+def _compiled(template: str, numbers: frozenset[str]) -> re.Pattern[str]:
+    """Only some places hold several sentences, and those of numbers no space."""
     pattern, seen = "", set[str]()
     for at, part in enumerate(_PLACE.split(template)):
         if at % 2 == 0:
             pattern += re.escape(part)
+        elif part in seen:
+            pattern += f"(?P={part})"
         else:
-            pattern += f"(?P={part})" if part in seen else f"(?P<{part}>.+?)"
+            held = ".+?" if part in _SENTENCES else r"\S+?" if part in numbers else r"(?:(?![.?] [A-Z]).)+?"
+            pattern += f"(?P<{part}>{held})"
             seen.add(part)
     return re.compile(pattern, re.DOTALL)

@@ -72,3 +72,16 @@ def drift(moments: Sequence[datetime], parts: Mapping[str, Sequence[float | None
         "moments": [at.isoformat() for at in moments],
         "parts": [{"name": name, "values": list(values)} for name, values in parts.items()],
     }
+
+
+def overtime(
+    moments: Sequence[datetime], parts: Mapping[str, Sequence[float | None]], *, unit: str, most: float | None = None
+) -> Any:
+    """Lines over time in one unit; `most` is what there is of it. A gap is where nothing was told."""
+    return {
+        "figure": "overtime",
+        "unit": unit,
+        "most": most,
+        "moments": [at.isoformat() for at in moments],
+        "parts": [{"name": name, "values": list(values)} for name, values in parts.items()],
+    }

@@ -139,6 +139,7 @@ PROMOTIONS = {
 RUNNERS = {
     True: Look("go", "server-2", pgettext_lazy("runner", "up")),
     False: Look("bad", "plug-connected-x", pgettext_lazy("runner", "down")),
+    "drained": Look("hold", "player-pause", pgettext_lazy("runner", "being drained")),
 }
 NETWORK = Look("hold", "world", _("network"))
 BIRTHS = {  # how a process began: a word, and what it means
@@ -153,8 +154,8 @@ BIRTHS = {  # how a process began: a word, and what it means
     ),
 }
 TRIGGERING = {
-    "watched": Look("go", "bell", "learns by itself"),
-    "paused": Look("hold", "player-pause", "learns only when asked"),
+    "watched": Look("go", "bell", _("learns by itself")),
+    "paused": Look("hold", "player-pause", _("learns only when asked")),
 }
 REGIONS = {
     "triggers": TRIGGERING,
@@ -171,12 +172,14 @@ ACTIONS = {
     "suspend": Look("hold", "player-pause", _("Suspend")),
     "enable": Look("go", "player-play", _("Enable")),
     "retire": Look("bad", "archive", _("Retire…")),
+    "learn": Look("learn", "school", _("Learn now")),
 }
 ACTION_EFFECTS = {
     "wake": _("Starts a process now, so that the next run need not wait. It falls asleep again after its quiet time."),
     "sleep": _("What runs may finish; then its processes end. The next run wakes it again."),
     "suspend": _("Nothing starts any more and new runs are refused; everything is kept. You can enable it again."),
     "enable": _("Opens it: from now on a run wakes it, and what waits in its queue is executed."),
+    "learn": _("Starts a learning run on the data that came; what it learns goes live only when the gate lets it."),
     "retire": _("Ends it for good: nothing starts any more, what waits fails, its archive stays readable. Final."),
 }
 UNKNOWN = "info-circle"

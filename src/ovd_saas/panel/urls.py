@@ -2,6 +2,7 @@
 
 from django.contrib.auth import views as auth
 from django.urls import path
+from django.views.generic import RedirectView
 
 from ovd_saas.panel.pages import (
     actions,
@@ -11,14 +12,12 @@ from ovd_saas.panel.pages import (
     events,
     executions,
     files,
-    home,
     learning,
     machines,
     models,
     network,
     releases,
     search,
-    system,
     tokens,
 )
 
@@ -26,10 +25,7 @@ APPLICATION = "applications/<slug:org>/<slug:name>/"
 
 app_name = "panel"
 urlpatterns = [
-    path("", home.front, name="front"),
-    path("home/", home.index, name="home"),
-    path("home/example/", home.example, name="example"),
-    path("home/guide/", home.guide, name="guide"),
+    path("", RedirectView.as_view(pattern_name="panel:applications")),
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(next_page="/login/"), name="logout"),
     path("events/", events.stream, name="events"),
@@ -55,8 +51,10 @@ urlpatterns = [
     path("executions/<uuid:id_>/files/<str:digest>", files.download, name="file"),
     path("executions/<uuid:id_>/<str:side>/<str:name>.csv", files.values, name="values"),
     path("machines/", machines.index, name="machines"),
+    path("machines/<int:id_>/drain/", machines.drain, name="drain"),
+    path("machines/<int:id_>/take-back/", machines.take_back, name="take_back"),
+    path("machines/processes/<uuid:id_>/evict/", machines.evict, name="evict"),
     path("search/", search.index, name="search"),
     path("tokens/", tokens.index, name="tokens"),
     path("tokens/<int:id_>/revoke/", tokens.revoke, name="revoke_token"),
-    path("system/", system.index, name="system"),
 ]

@@ -1,10 +1,10 @@
 /* Figures: what pages draw about learning (assets/figures.py): data received, curves, verdicts, versions, drift. */
 (function () {
   "use strict";
-  var DAY = 86400000;
+  var DAY = 86400000, words = window.ovd.words;
 
   function short(value) { return window.ovd.kinds.short(value); }
-  function moment(text) { return new Date(text).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }); }
+  function moment(text) { return new Date(text).toLocaleString(window.ovd.words.language, { dateStyle: "medium", timeStyle: "short" }); }
   function isNarrow(box) { return box.clientWidth < 520; }
   function base(colours) {
     return {
@@ -30,7 +30,7 @@
     var long = moments.length && new Date(moments[moments.length - 1]) - new Date(moments[0]) > 1.5 * DAY;
     var isQuick = moments.length > 1 && new Date(moments[1]) - new Date(moments[0]) < 60000;
     return function (text) {
-      return new Date(text).toLocaleString("en-GB", long ? { day: "numeric", month: "short" }
+      return new Date(text).toLocaleString(window.ovd.words.language, long ? { day: "numeric", month: "short" }
         : { hour: "2-digit", minute: "2-digit", second: isQuick ? "2-digit" : undefined });
     };
   }
@@ -40,15 +40,15 @@
   }
 
   function received(picture, colours, box) {
-    var say = stamp(picture.moments), option = base(colours), words = picture.parts.map(function (one) { return one.name; });
+    var say = stamp(picture.moments), option = base(colours), parts = picture.parts.map(function (one) { return one.name; });
     option.tooltip.trigger = "axis";
     option.tooltip.axisPointer = { type: "shadow" };
     option.tooltip.formatter = function (points) {
       var lines = points.filter(function (one) { return one.value; }).map(function (one) { return one.seriesName + ": " + short(one.value); });
-      return [moment(picture.moments[points[0].dataIndex])].concat(lines.length ? lines : ["no samples"]).join("\n");
+      return [moment(picture.moments[points[0].dataIndex])].concat(lines.length ? lines : [words("no samples")]).join("\n");
     };
-    option.legend = legend(colours, words);
-    option.grid.top = words.length > 1 ? 40 : 16;
+    option.legend = legend(colours, parts);
+    option.grid.top = parts.length > 1 ? 40 : 16;
     option.xAxis = names(colours, picture.moments, { axisLabel: { color: colours.quiet, hideOverlap: true, formatter: say } });
     option.yAxis = values(colours, { minInterval: 1, splitNumber: isNarrow(box) ? 3 : 4 });
     option.series = picture.parts.map(function (one, index) {
@@ -61,7 +61,7 @@
   function curve(picture, colours) {
     var option = base(colours), few = picture.points.length < 30;
     option.tooltip.trigger = "axis";
-    option.tooltip.formatter = function (points) { return "Step " + short(points[0].value[0]) + "\n" + picture.name + ": " + short(points[0].value[1]); };
+    option.tooltip.formatter = function (points) { return words("Step {number}", { number: short(points[0].value[0]) }) + "\n" + picture.name + ": " + short(points[0].value[1]); };
     option.grid.top = 12;
     option.xAxis = values(colours, { min: "dataMin", max: "dataMax", splitLine: { show: false }, axisLine: { lineStyle: { color: colours.grid } },
       axisLabel: { color: colours.quiet, hideOverlap: true, showMaxLabel: false, formatter: short } });
@@ -83,14 +83,15 @@
   function improvement(picture, colours) {
     var option = base(colours), colour = picture.passed ? colours.good : colours.mark, all = [picture.value, picture.minimum, 0].concat(picture.interval || []);
     var least = Math.min.apply(null, all), most = Math.max.apply(null, all), room = (most - least) * 0.12 || Math.abs(most) * 0.12 || 1;
-    var lines = [line(colours, 0, "no better", colours.quiet)];
+    var lines = [line(colours, 0, words("no better"), colours.quiet)];
     if (picture.minimum) {
-      lines.push(line(colours, picture.minimum, picture.minimum > 0 ? "needed" : "still allowed", colours.lines[2]));
+      lines.push(line(colours, picture.minimum, picture.minimum > 0 ? words("needed") : words("still allowed"), colours.lines[2]));
       lines[0].label.align = picture.minimum > 0 ? "right" : "left"; // the words of two near lines keep apart
       lines[1].label.align = picture.minimum > 0 ? "left" : "right";
     }
     option.tooltip.formatter = function () {
-      return "Better by " + short(picture.value) + (picture.interval ? "\nbetween " + short(picture.interval[0]) + " and " + short(picture.interval[1]) : "");
+      return words("Better by {value}", { value: short(picture.value) }) + (picture.interval
+        ? "\n" + words("between {low} and {high}", { low: short(picture.interval[0]), high: short(picture.interval[1]) }) : "");
     };
     option.grid.top = 26;
     option.grid.left = 40;
@@ -115,7 +116,7 @@
     });
     option.tooltip.formatter = function (point) {
       var one = picture.points[point.value[0]];
-      return "Version " + one.number + ", " + one.word + "\n" + picture.metric + ": " + short(one.value);
+      return words("Version {number}", { number: one.number }) + ", " + one.word + "\n" + picture.metric + ": " + short(one.value);
     };
     option.legend = legend(colours, Object.keys(groups));
     option.legend.show = true;
@@ -137,7 +138,8 @@
     var option = base(colours), spans = picture.spans, hasZoom = spans.length > 4;
     option.tooltip.formatter = function (point) {
       var span = spans[point.dataIndex];
-      return "Version " + span.number + (span.live ? ", live since " + moment(span.from) : "\n" + moment(span.from) + " to " + moment(span.until)) +
+      return words("Version {number}", { number: span.number }) + "\n" + (span.live ? words("live since {moment}", { moment: moment(span.from) })
+        : words("{low} to {high}", { low: moment(span.from), high: moment(span.until) })) +
         "\n" + span.why.replace(/(.{60}\S*)\s/g, "$1\n");
     };
     option.grid.top = 8;
@@ -190,6 +192,26 @@
     return option;
   }
 
+  function overtime(picture, colours, box) {
+    var option = base(colours), say = stamp(picture.moments), words = picture.parts.map(function (one) { return one.name; });
+    function told(value) { return short(value) + (picture.unit ? " " + picture.unit : ""); }
+    option.tooltip.trigger = "axis";
+    option.tooltip.formatter = function (points) {
+      return [moment(picture.moments[points[0].dataIndex])].concat(points.filter(function (one) { return one.value !== null && one.value !== undefined; })
+        .map(function (one) { return one.seriesName + ": " + told(one.value); })).join("\n");
+    };
+    option.legend = legend(colours, words);
+    option.grid.top = 34;
+    option.xAxis = names(colours, picture.moments, { boundaryGap: false, axisLabel: { color: colours.quiet, hideOverlap: true, formatter: say } });
+    option.yAxis = values(colours, { min: 0, splitNumber: isNarrow(box) ? 2 : 3, max: picture.most || null });
+    option.series = picture.parts.map(function (one, index) {
+      var colour = colours.lines[index % colours.lines.length];
+      return { name: one.name, type: "line", data: one.values, showSymbol: one.values.length < 4, symbolSize: 5,
+        areaStyle: index ? undefined : { color: colours.band }, lineStyle: { color: colour, width: index ? 1.5 : 2.25 }, itemStyle: { color: colour } };
+    });
+    return option;
+  }
+
   window.ovd = window.ovd || {};
-  window.ovd.figures = { received: received, curve: curve, improvement: improvement, versions: versions, ledger: ledger, drift: drift };
+  window.ovd.figures = { overtime: overtime, received: received, curve: curve, improvement: improvement, versions: versions, ledger: ledger, drift: drift };
 })();

@@ -2,7 +2,6 @@
 
 from django.contrib.auth import views as auth
 from django.urls import path
-from django.views.generic import RedirectView
 
 from ovd_saas.panel.pages import (
     actions,
@@ -12,12 +11,14 @@ from ovd_saas.panel.pages import (
     events,
     executions,
     files,
+    home,
     learning,
     machines,
     models,
     network,
     releases,
     search,
+    system,
     tokens,
 )
 
@@ -25,7 +26,10 @@ APPLICATION = "applications/<slug:org>/<slug:name>/"
 
 app_name = "panel"
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="panel:applications")),
+    path("", home.front, name="front"),
+    path("home/", home.index, name="home"),
+    path("home/example/", home.example, name="example"),
+    path("home/guide/", home.guide, name="guide"),
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(next_page="/login/"), name="logout"),
     path("events/", events.stream, name="events"),
@@ -57,4 +61,5 @@ urlpatterns = [
     path("search/", search.index, name="search"),
     path("tokens/", tokens.index, name="tokens"),
     path("tokens/<int:id_>/revoke/", tokens.revoke, name="revoke_token"),
+    path("system/", system.index, name="system"),
 ]

@@ -85,7 +85,8 @@ def test_retiring_needs_the_name(echo: Application, client_of: ClientOf) -> None
 def test_every_application_is_counted_once(client_of: ClientOf) -> None:
     pages_rows.platform()
     fleet = client_of("owner").get("/applications/").context["fleet"]
-    assert (fleet.idle, fleet.learning, fleet.executing, fleet.faulty) == (3, 1, 2, 1)
+    assert (fleet.idle, fleet.learning, fleet.executing, fleet.faulty) == (1, 1, 2, 1)
+    assert (fleet.draft, fleet.suspended, fleet.retired, fleet.all) == (1, 1, 0, 7)
 
 
 def test_the_list_is_found_by_words_and_by_state(client_of: ClientOf) -> None:
@@ -99,7 +100,10 @@ def test_the_list_is_found_by_words_and_by_state(client_of: ClientOf) -> None:
     assert names("q=acme/echo") == ["echo"]
     assert names("show=faulty") == ["turbine-wear"]
     assert names("show=executing") == ["echo", "water-flow"]
+    assert names("show=suspended") == ["old-forecast"]
+    assert names("show=draft") == ["brand-new"]
     assert names("q=nothing-of-this-name") == []
+    assert names("organisation=elsewhere") == []
 
 
 def test_a_page_of_the_list_needs_the_same_queries_however_many_applications_there_are(client_of: ClientOf) -> None:

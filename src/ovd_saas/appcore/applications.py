@@ -48,10 +48,7 @@ def draft(
     now: datetime,
 ) -> Application:
     """Afterwards the application exists, as a draft. Raises BadName, NameTaken."""
-    if not NAME.fullmatch(name):
-        rule = "use 2 to 40 lower-case letters, digits and hyphens, beginning with a letter, not ending with a hyphen."
-        shown = repr(name if len(name) <= 60 else name[:59] + "…")
-        raise BadName(f"Application name {shown}: {rule}", errors=[FieldError("name", rule.capitalize())])
+    check_name(name)
     try:
         with transaction.atomic():
             application = Application.objects.create(
@@ -63,6 +60,14 @@ def draft(
     except IntegrityError:
         raise NameTaken(f"{organisation.slug} has an application {name} already.") from None
     return application
+
+
+def check_name(name: str) -> None:
+    """Nothing, when an application may be called so. Raises BadName."""
+    if not NAME.fullmatch(name):
+        rule = "use 2 to 40 lower-case letters, digits and hyphens, beginning with a letter, not ending with a hyphen."
+        shown = repr(name if len(name) <= 60 else name[:59] + "…")
+        raise BadName(f"Application name {shown}: {rule}", errors=[FieldError("name", rule.capitalize())])
 
 
 def act(*, application: Application, action: str, by: str, now: datetime) -> Application:

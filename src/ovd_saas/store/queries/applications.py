@@ -8,7 +8,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from ovd_saas.store.queries import pages
 from ovd_saas.store.records import Application, Execution
 
-_RELATED = ("organisation", "release", "model", "upstream__organisation")
+_RELATED = ("organisation", "release", "model", "upstream__organisation", "created_by")
 _NOT_LISTED = ("release__log", "release__schema", "release__description", "model__metrics", "model__reason")
 
 

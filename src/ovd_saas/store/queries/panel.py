@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When
 
 from ovd_saas.domain import health, learning, service, status
 from ovd_saas.domain import processes as processing
@@ -18,14 +18,36 @@ from ovd_saas.store.records import (
     TriggerEvaluation,
 )
 
-_FAULTY = Q(health=health.FAULTY, status=status.ENABLED)
-_LEARNS = Q(learning__in=learning.OCCUPIED)
 _ASLEEP = Q(service=service.ASLEEP)
+_LEARNS = Q(learning__in=learning.OCCUPIED)
+_FAULTY = Q(health=health.FAULTY, status=status.ENABLED)
+_CLOSED = _ASLEEP & ~Q(status=status.ENABLED)  # people decided that nothing starts, and nothing runs any more
+_OPEN = ~_FAULTY & ~_CLOSED
 SHOWN = {  # every application is in exactly one of them
-    "idle": _ASLEEP & ~_LEARNS & ~_FAULTY,
-    "learning": _ASLEEP & _LEARNS & ~_FAULTY,
-    "executing": ~_ASLEEP & ~_FAULTY,
     "faulty": _FAULTY,
+    "executing": ~_ASLEEP & ~_FAULTY,
+    "learning": _ASLEEP & _LEARNS & _OPEN,
+    "idle": _ASLEEP & ~_LEARNS & _OPEN,
+    status.DRAFT: _CLOSED & Q(status=status.DRAFT),
+    status.SUSPENDED: _CLOSED & Q(status=status.SUSPENDED),
+    status.RETIRED: _CLOSED & Q(status=status.RETIRED),
+}
+_GROUP = Case(*[When(rule, then=Value(f"{place}")) for place, rule in enumerate(SHOWN.values())],
+              output_field=CharField())  # fmt: skip
+_ADDRESS = ("organisation__slug", "name")
+SORTS = {  # narrow columns only: ten thousand rows are sorted in a few milliseconds
+    "name": _ADDRESS,
+    "-name": ("-organisation__slug", "-name"),
+    "state": (_GROUP, *_ADDRESS),
+    "-state": (_GROUP.desc(), *_ADDRESS),
+    "release": (F("release__number").asc(nulls_last=True), *_ADDRESS),
+    "-release": (F("release__number").desc(nulls_last=True), *_ADDRESS),
+    "model": (F("model__number").asc(nulls_last=True), *_ADDRESS),
+    "-model": (F("model__number").desc(nulls_last=True), *_ADDRESS),
+    "changed": ("since", *_ADDRESS),
+    "-changed": ("-since", *_ADDRESS),
+    "next": (F("next_at").asc(nulls_last=True), *_ADDRESS),
+    "-next": (F("next_at").desc(nulls_last=True), *_ADDRESS),
 }
 
 
@@ -33,23 +55,36 @@ SHOWN = {  # every application is in exactly one of them
 class Fleet:
     """How many applications are what; each counts once."""
 
-    idle: int
-    learning: int
-    executing: int
     faulty: int
+    executing: int
+    learning: int
+    idle: int
+    draft: int
+    suspended: int
+    retired: int
 
     @property
     def all(self) -> int:
-        return self.idle + self.learning + self.executing + self.faulty
+        return sum(getattr(self, name) for name in SHOWN)
 
 
 def fleet(viewer: Viewer) -> Fleet:
-    counts = {name: Count("id", filter=rule) for name, rule in SHOWN.items()}
-    return Fleet(**applications.of(viewer).order_by().aggregate(**counts))
+    counts = {f"of_{name}": Count("id", filter=rule) for name, rule in SHOWN.items()}
+    found = applications.of(viewer).order_by().aggregate(**counts)
+    return Fleet(**{name: found[f"of_{name}"] for name in SHOWN})
 
 
-def found(viewer: Viewer, *, text: str = "", show: str = "") -> QuerySet[Application]:
-    """Applications whose address, title or summary contains every word of `text`, of one group of SHOWN or of all."""
+def found(
+    viewer: Viewer,
+    *,
+    text: str = "",
+    show: str = "",
+    organisation: str = "",
+    learns: bool | None = None,
+    sort: str = "name",
+) -> QuerySet[Application]:
+    """Applications whose address, title or summary contains every word of `text`, of one group of SHOWN or of all, of
+    one organisation or of all, that learn or do not or either, in one of the orders of SORTS."""
     rows = applications.of(viewer)
     for word in text.replace("/", " ").split():
         rows = rows.filter(
@@ -58,7 +93,20 @@ def found(viewer: Viewer, *, text: str = "", show: str = "") -> QuerySet[Applica
             | Q(summary__icontains=word)
             | Q(organisation__slug__icontains=word)
         )
-    return rows.filter(SHOWN[show]) if show in SHOWN else rows
+    if show in SHOWN:
+        rows = rows.filter(SHOWN[show])
+    if organisation:
+        rows = rows.filter(organisation__slug=organisation)
+    if learns is not None:
+        learning_ones = Lookout.objects.filter(learns=True).values("application")
+        rows = rows.filter(pk__in=learning_ones) if learns else rows.exclude(pk__in=learning_ones)
+    return rows.order_by(*SORTS.get(sort, SORTS["name"]))
+
+
+def adoptable(viewer: Viewer, *, text: str = "") -> QuerySet[Application]:
+    """What the viewer may see that has a ready release to run, by address."""
+    rows = found(viewer, text=text).filter(release__isnull=False)
+    return rows.exclude(status=status.RETIRED)
 
 
 def processes(application: Application, *, ended: int = 10) -> list[Process]:

@@ -17,6 +17,7 @@
   function hear(notice) {
     if (notice.about === "reconnected") { refreshAll(); return; }
     var about = subjects(notice);
+    $(document).trigger("ovd:notice", [about]); // for parts that are not swapped whole
     $("[data-fragment][data-live]").each(function () {
       var wanted = this.dataset.live.split(" ");
       if (about.some(function (subject) { return wanted.indexOf(subject) >= 0; })) { refresh(this); }
@@ -84,7 +85,10 @@
         }, PAUSE);
       });
   }
-  function refreshAll() { $("[data-fragment]").each(function () { refresh(this); }); }
+  function refreshAll() {
+    $("[data-fragment]").each(function () { refresh(this); });
+    $(document).trigger("ovd:refresh");
+  }
 
   function tell(isLost) { $("[data-connection]").prop("hidden", !isLost); }
   function connect() {

@@ -1,25 +1,28 @@
 /* Times: every <time data-moment> says how long ago or how soon, with the exact local moment as its title. */
 (function ($) {
   "use strict";
-  var exact = new Intl.DateTimeFormat("en-GB", {
+  var words = window.ovd.words;
+  var exact = new Intl.DateTimeFormat(words.language, {
     day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
     timeZoneName: "short"
   });
-  var hour = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-  var day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-  var STEPS = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"], [86400 * 30, 86400, "day"],
-    [86400 * 365, 86400 * 30, "month"], [Infinity, 86400 * 365, "year"]];
+  var hour = new Intl.DateTimeFormat(words.language, { hour: "2-digit", minute: "2-digit" });
+  var day = new Intl.DateTimeFormat(words.language, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  var DAY = 86400;
+  var STEPS = [[60, 1, " s"], [3600, 60, " min"], [DAY, 3600, " h"]];
 
   function amount(seconds) {
     var step = STEPS.find(function (one) { return seconds < one[0]; });
-    var count = Math.floor(seconds / step[1]);
-    return count + " " + step[2] + (count !== 1 && /day|month|year/.test(step[2]) ? "s" : "");
+    if (step) { return Math.floor(seconds / step[1]) + step[2]; }
+    if (seconds < DAY * 30) { return words.count("{count} day", "{count} days", Math.floor(seconds / DAY)); }
+    if (seconds < DAY * 365) { return words.count("{count} month", "{count} months", Math.floor(seconds / DAY / 30)); }
+    return words.count("{count} year", "{count} years", Math.floor(seconds / DAY / 365));
   }
   function relative(moment, now, style) {
     var seconds = (now - moment) / 1000;
-    if (Math.abs(seconds) < 1.5) { return "now"; }
-    if (style === "next" && seconds > 0) { return "any moment now"; }
-    return seconds > 0 ? amount(seconds) + " ago" : "in " + amount(-seconds);
+    if (Math.abs(seconds) < 1.5) { return words("now"); }
+    if (style === "next" && seconds > 0) { return words("any moment now"); }
+    return seconds > 0 ? words("{amount} ago", { amount: amount(seconds) }) : words("in {amount}", { amount: amount(-seconds) });
   }
   function clock(moment, now) {
     return (moment.toDateString() === now.toDateString() ? hour : day).format(moment);

@@ -8,9 +8,10 @@ from typing import Any, BinaryIO
 
 from django.db import transaction
 
+from ovd.problems import Problem
 from ovd.schema import FieldError
 from ovd.tars import Entry
-from ovd_saas.appcore import applications, editions, loose_files
+from ovd_saas.appcore import applications, editions, loose_files, release_archives
 from ovd_saas.appcore.dispatch_told import printable
 from ovd_saas.appcore.refusals import Refusal
 from ovd_saas.domain import outlook, status
@@ -55,6 +56,60 @@ def submit(
     except Refusal:
         loose_files.let_go([digest], now=now)
         raise
+
+
+class BadManifest(Refusal):
+    """A manifest that `ovd check` would not take; each problem has a line."""
+
+    code = "bad_manifest"
+    http = 422
+
+    def __init__(self, problems: list[Problem]) -> None:
+        word = "problem" if len(problems) == 1 else "problems"
+        detail = f"ovd.toml has {len(problems)} {word}, so no release was made. First: {problems[0]}"
+        super().__init__(detail, errors=[FieldError(one.key, f"{one.message} {one.cure}".strip()) for one in problems])
+        self.problems = problems
+
+
+class Overtaken(Refusal):
+    """Another release came while this one was written."""
+
+    code = "newer_release"
+
+
+class Unchanged(Refusal):
+    """The manifest is the one that the release has."""
+
+    code = "unchanged"
+    http = 422
+
+
+def edited(
+    *, release: Release, manifest: str, newest: int | None, by: str, by_id: int | None, now: datetime
+) -> Release:
+    """Afterwards there is a new release: the files of `release` with this ovd.toml; it is `building`.
+
+    `newest` is the number of the newest release that the writer knew; None does not mind a newer one. Raises
+    BadManifest, Overtaken, Unchanged, release_archives.Unreadable, BadArchive, Unready.
+    """
+    application = release.application
+    last = application.releases.select_related("created_by").defer("log").latest("number")
+    if newest is not None and last.number > newest:
+        who = last.created_by.get_username() if last.created_by else "somebody"
+        raise Overtaken(
+            f"Release {last.number} was pushed by {who} while you were writing. Yours would start from release "
+            f"{release.number}, without what {last.number} changed. Look at it first, or save once more to go ahead."
+        )
+    manifest = manifest.replace("\r\n", "\n")
+    if problems := release_archives.problems(release.digest, manifest):
+        raise BadManifest(problems)
+    if manifest == release_archives.text(release.digest, release_archives.MANIFEST):
+        raise Unchanged(f"The manifest is that of release {release.number}, so there is nothing to save.")
+    digest, size = release_archives.with_manifest(release.digest, manifest)
+    return submit(
+        organisation=application.organisation, name=application.name, digest=digest, size=size, by=by, by_id=by_id,
+        now=now,
+    )  # fmt: skip
 
 
 def _declared_name(manifest: dict[str, Any], name: str | None) -> str:

@@ -99,9 +99,9 @@ def test_a_batch_shows_its_first_samples_and_is_taken_down_with_a_word_on_who_le
     assert client_of("member").post(f"{address}take-down/").status_code == 403
     operator = client_of("operator")
     answer = operator.get(address)
-    assert answer.context["first"]["rest"] == 40
-    assert answer.context["first"]["columns"] == ["picture", "label"]
-    [picture] = {row[0]["url"] for row in answer.context["first"]["rows"]}
+    assert answer.context["samples"].rest == 40
+    assert [one["name"] for one in answer.context["samples"].columns] == ["picture", "label"]
+    [picture] = {cells[0]["url"] for _number, cells in answer.context["samples"].rows}
     assert operator.get(picture)["Content-Type"] == "image/png"
     assert operator.get(picture.replace("batches/1", "batches/2")).status_code == 200
     assert client_of(None).get(picture).status_code == 404

@@ -9,6 +9,12 @@ from typing import Any
 
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})  # browsers can show them
 KINDS = ("number", "integer", "boolean", "text", "choice", "image", "table", "series", "file")
+AUDIO = frozenset(
+    {"audio/mpeg", "audio/wav", "audio/x-wav", "audio/ogg", "audio/opus", "audio/flac", "audio/x-flac", "audio/mp4",
+     "audio/aac", "audio/webm"}
+)  # fmt: skip
+VIDEO = frozenset({"video/mp4", "video/webm", "video/ogg"})
+INLINE = PICTURES | AUDIO | VIDEO  # what a page may show of bytes that anybody sent; the rest is saved
 ROWS = 200  # of a table on a page; a download has all
 
 
@@ -26,7 +32,23 @@ class Shown:
 
     @property
     def template(self) -> str:
-        return f"ovd/kinds/show_{self.kind}.html"
+        return f"ovd/kinds/show_{self.look}.html"
+
+    @property
+    def look(self) -> str:
+        """Its kind; of a file, what browsers can play of it."""
+        if self.kind != "file" or not isinstance(self.value, dict):
+            return self.kind
+        media_type = self.value.get("media_type")
+        return (
+            "audio"
+            if media_type in AUDIO
+            else "video"
+            if media_type in VIDEO
+            else "image"
+            if self.is_picture
+            else "file"
+        )
 
     @property
     def is_picture(self) -> bool:
@@ -39,6 +61,10 @@ class Shown:
     @property
     def hidden_rows(self) -> int:
         return max(0, len(self.value["rows"]) - ROWS)
+
+    @property
+    def is_short_json(self) -> bool:
+        return len(str(self.value)) < 400
 
     @property
     def is_long(self) -> bool:

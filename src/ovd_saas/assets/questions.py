@@ -40,14 +40,15 @@ def of(execution: Execution) -> Question | None:
     release = execution.release
     if execution.status != states.SUCCEEDED or execution.taken_down_at or release is None:
         return None
-    field = _field(release)
+    field = label_field(release)
     if field is None:
         return None
     answered = (execution.outputs or {}).get(field.name)
     return Question(field, _buttons(field, answered), answered)
 
 
-def _field(release: Release) -> Asked | None:
+def label_field(release: Release) -> Asked | None:
+    """The field that a label fills; None where results and a label make no sample."""
     learn = release.manifest.get("learn")
     if not learn:
         return None

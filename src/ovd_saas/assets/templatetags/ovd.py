@@ -327,6 +327,12 @@ def cell(value: Any) -> str:
 
 
 @register.filter
+def sortable(value: Any) -> str:
+    """What a script sorts a cell by: a number as programs write it, else the text."""
+    return "" if value is None else str(value)
+
+
+@register.filter
 def number(value: Any) -> str:
     """A number with its thousands apart and at most six digits that matter after the point."""
     if isinstance(value, bool) or not isinstance(value, int | float):

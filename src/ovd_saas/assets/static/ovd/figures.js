@@ -65,7 +65,7 @@
     option.grid.top = 12;
     option.xAxis = values(colours, { min: "dataMin", max: "dataMax", splitLine: { show: false }, axisLine: { lineStyle: { color: colours.grid } },
       axisLabel: { color: colours.quiet, hideOverlap: true, showMaxLabel: false, formatter: short } });
-    option.yAxis = values(colours, { scale: true, splitNumber: 3 });
+    option.yAxis = values(colours, picture.log ? { type: "log", splitNumber: 3 } : { scale: true, splitNumber: 3 });
     option.series = [{ name: picture.name, type: "line", data: picture.points, showSymbol: few, symbolSize: 5,
       lineStyle: { color: colours.lines[0], width: 2.25 }, itemStyle: { color: colours.lines[0] } }];
     return option;
@@ -193,14 +193,14 @@
   }
 
   function overtime(picture, colours, box) {
-    var option = base(colours), say = stamp(picture.moments), words = picture.parts.map(function (one) { return one.name; });
+    var option = base(colours), say = stamp(picture.moments), parts = picture.parts.map(function (one) { return one.name; });
     function told(value) { return short(value) + (picture.unit ? " " + picture.unit : ""); }
     option.tooltip.trigger = "axis";
     option.tooltip.formatter = function (points) {
       return [moment(picture.moments[points[0].dataIndex])].concat(points.filter(function (one) { return one.value !== null && one.value !== undefined; })
         .map(function (one) { return one.seriesName + ": " + told(one.value); })).join("\n");
     };
-    option.legend = legend(colours, words);
+    option.legend = legend(colours, parts);
     option.grid.top = 34;
     option.xAxis = names(colours, picture.moments, { boundaryGap: false, axisLabel: { color: colours.quiet, hideOverlap: true, formatter: say } });
     option.yAxis = values(colours, { min: 0, splitNumber: isNarrow(box) ? 2 : 3, max: picture.most || null });
@@ -212,6 +212,31 @@
     return option;
   }
 
+  function pairs(picture, colours) {
+    var option = base(colours), all = [];
+    picture.points.forEach(function (point) { all.push(point[0], point[1]); });
+    var least = Math.min.apply(null, all), most = Math.max.apply(null, all), room = (most - least) * 0.05 || 1;
+    var isLower = picture.better === "lower";
+    function isBetter(point) { return isLower ? point[1] < point[0] : point[1] > point[0]; }
+    function axis(name) {
+      return values(colours, { name: name, nameLocation: "middle", nameGap: 26, min: least - room, max: most + room, splitNumber: 3,
+        splitLine: { show: false }, axisLine: { show: true, lineStyle: { color: colours.grid } },
+        axisLabel: { color: colours.quiet, hideOverlap: true, showMinLabel: false, showMaxLabel: false, formatter: short } });
+    }
+    option.tooltip.formatter = function (point) {
+      return picture.x + ": " + short(point.value[0]) + "\n" + picture.y + ": " + short(point.value[1]);
+    };
+    option.grid = { left: 28, right: 16, top: 12, bottom: 24, containLabel: true };
+    option.xAxis = axis(picture.x);
+    option.yAxis = Object.assign(axis(picture.y), { nameGap: 40 });
+    option.series = [{ type: "line", silent: true, symbol: "none", tooltip: { show: false }, data: [[least - room, least - room], [most + room, most + room]],
+      lineStyle: { color: colours.history, type: "dashed", width: 1.5 } },
+      { type: "scatter", symbolSize: 7, data: picture.points.map(function (point) {
+        return { value: point, symbol: isBetter(point) ? "circle" : "diamond", itemStyle: { color: isBetter(point) ? colours.good : colours.mark, opacity: 0.75 } };
+      }) }];
+    return option;
+  }
+
   window.ovd = window.ovd || {};
-  window.ovd.figures = { overtime: overtime, received: received, curve: curve, improvement: improvement, versions: versions, ledger: ledger, drift: drift };
+  window.ovd.figures = { pairs: pairs, overtime: overtime, received: received, curve: curve, improvement: improvement, versions: versions, ledger: ledger, drift: drift };
 })();

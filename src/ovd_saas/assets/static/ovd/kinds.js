@@ -1,19 +1,22 @@
-/* Kinds: plots of series, pixel sizes of pictures; figures.js adds other figures. The drawing library is fetched only by pages that have a plot. */
+/* Kinds: plots of series, pixel sizes of pictures; figures.js adds other figures. The drawing library, and the scripts
+   of pictures, sounds and tables, are fetched only by pages that show some. */
 (function ($) {
   "use strict";
-  var script = document.currentScript, loading = null;
+  var source = document.currentScript, fetched = {};
+  var words = window.ovd.words;
 
-  function library() {
-    loading = loading || new Promise(function (resolve, reject) {
-      if (window.echarts) { resolve(window.echarts); return; }
+  /* A script of ours, fetched once. */
+  function script(address) {
+    fetched[address] = fetched[address] || new Promise(function (resolve, reject) {
       var tag = document.createElement("script");
-      tag.src = script.dataset.echarts;
-      tag.onload = function () { resolve(window.echarts); };
-      tag.onerror = function () { loading = null; reject(); };
+      tag.src = address;
+      tag.onload = resolve;
+      tag.onerror = function () { delete fetched[address]; reject(); };
       document.head.appendChild(tag);
     });
-    return loading;
+    return fetched[address];
   }
+  function library() { return script(source.dataset.echarts).then(function () { return window.echarts; }); }
   function isDark() { return document.documentElement.getAttribute("data-bs-theme") === "dark"; }
   function palette() {
     return isDark()
@@ -24,7 +27,7 @@
   }
   function short(value) {
     if (value === null || value === undefined || isNaN(value)) { return "–"; }
-    return Number(value).toLocaleString("en-GB", { maximumSignificantDigits: 6 });
+    return Number(value).toLocaleString(window.ovd.words.language, { maximumSignificantDigits: 6 });
   }
 
   var TIMES = { year: "{yyyy}", month: "{d} {MMM}", day: "{d} {MMM}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}" };
@@ -59,16 +62,16 @@
   function tip(picture) {
     return function (points) {
       var when = points[0].axisValue;
-      var head = picture.timed ? new Date(when).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }) : "Value " + when;
+      var head = picture.timed ? new Date(when).toLocaleString(window.ovd.words.language, { dateStyle: "medium", timeStyle: "short" }) : words("Value {number}", { number: when });
       var interval = points.filter(function (point) { return point.seriesName === "lower"; })[0];
       return [head].concat(points.filter(function (point) {
         return point.seriesName !== "lower" && point.value[1] !== null && point.value[1] !== undefined;
       }).map(function (point) {
-        var words = short(point.value[1]);
+        var said = short(point.value[1]);
         if (picture.interval && point.seriesName === picture.interval.name && interval) {
-          words = short(interval.value[1]) + " to " + short(interval.value[1] + point.value[1]);
+          said = words("{low} to {high}", { low: short(interval.value[1]), high: short(interval.value[1] + point.value[1]) });
         }
-        return point.seriesName + ": " + words + (picture.unit ? " " + picture.unit : "");
+        return point.seriesName + ": " + said + (picture.unit ? " " + picture.unit : "");
       })).join("\n");
     };
   }
@@ -103,16 +106,17 @@
         box.ovdWatched = new ResizeObserver(function () { if (box.isConnected) { chart.resize(); } else { chart.dispose(); } });
         box.ovdWatched.observe(box);
       }
-    }).catch(function () { box.textContent = "The plot could not be loaded; the values can be downloaded."; });
+    }).catch(function () { box.textContent = words("The plot could not be loaded; the values can be downloaded."); });
   }
   function size(picture) {
     if (picture.naturalWidth) {
       $(picture).toggleClass("is-tiny", Math.max(picture.naturalWidth, picture.naturalHeight) < 64);
-      $(picture).closest("figure").find("[data-pixels]").text(picture.naturalWidth + " × " + picture.naturalHeight + " pixels · ");
+      $(picture).closest("figure").find("[data-pixels]").text(picture.naturalWidth + " × " + picture.naturalHeight + " " + words("pixels") + " · ");
     }
   }
   function show(root) {
     $(root).find("[data-chart]").each(function () { draw(this); });
+    $(root).find("[data-needs]").each(function () { script(this.dataset.needs); });
     $(root).find("img[data-picture]").each(function () {
       if (this.complete) { size(this); } else { this.addEventListener("load", function () { size(this); }); }
     });
@@ -121,5 +125,5 @@
   $(document).on("ovd:swapped", function (event) { show(event.target); });
   $(function () { show(document); });
   window.ovd = window.ovd || {};
-  window.ovd.kinds = { show: show, draw: draw, short: short };
+  window.ovd.kinds = { show: show, draw: draw, short: short, script: script, palette: palette };
 })(jQuery);

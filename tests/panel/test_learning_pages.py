@@ -264,7 +264,7 @@ def test_the_timeline_and_an_execution_name_the_version(apps: dict[str, Applicat
     [execution] = app.executions.all()
     page = text(owner, f"/executions/{execution.pk}/")
     assert "Version 3" in page
-    assert "13.4 by ana" in page
+    assert "ana said: 13.4" in page
     assert "batch 13" in page
 
 

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 import structlog
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from ovd.schema import FieldError
@@ -22,13 +21,6 @@ from ovd_saas.store.records import Invitation, Membership, Organisation, User
 log = structlog.get_logger()
 VALID = timedelta(days=7)
 LONGEST_NAME = 150  # characters
-
-
-class BadAddress(Refusal):
-    """Not an e-mail address."""
-
-    code = "invalid"
-    http = 422
 
 
 class MemberAlready(Refusal):
@@ -62,12 +54,11 @@ def invite(
 ) -> tuple[Invitation, str]:
     """An invitation that is good for VALID, and its secret, which nobody can show again.
 
-    Raises people.UnknownRole, BadAddress, MemberAlready.
+    Raises people.UnknownRole, people.BadAddress, MemberAlready.
     """
     people.role(role)
-    email = email.strip()
+    email = people.address(email)
     if email:
-        _check_address(email)
         member = Membership.objects.filter(organisation=organisation, user__email__iexact=email).first()
         if member is not None:
             raise MemberAlready(f"{email} is {member.role} of {organisation.slug} already. Change the role instead.")
@@ -127,13 +118,15 @@ def accept(*, secret: str, user: User, now: datetime) -> Membership:
 
 
 @transaction.atomic
-def enrol(*, secret: str, username: str, password: str, now: datetime) -> User:
-    """Afterwards there is an account that can sign in, and it has joined. Raises NotFound, Over, BadName, NameTaken,
-    passwords.Weak."""
-    invitation = look(secret, now=now)
+def enrol(*, secret: str, username: str, password: str, email: str = "", now: datetime) -> User:
+    """Afterwards there is an account that can sign in, and it has joined. `email` is what the person says that it is.
+
+    Raises NotFound, Over, BadName, NameTaken, people.BadAddress, passwords.Weak.
+    """
+    look(secret, now=now)
     name = username.strip()
     _check_name(name)
-    user = User(username=name, email=invitation.email)
+    user = User(username=name, email=people.address(email))
     passwords.check(password, user)
     user.set_password(password)
     try:
@@ -153,16 +146,6 @@ def _check_good(invitation: Invitation, now: datetime) -> None:
         raise Over(f"This invitation to {slug} was revoked. Ask an owner of it for another one.")
     if invitation.expires_at <= now:
         raise Over(f"This invitation to {slug} is older than {VALID.days} days. Ask an owner of it for another one.")
-
-
-def _check_address(email: str) -> None:
-    try:
-        validate_email(email)
-    except ValidationError:
-        raise BadAddress(
-            f"{email[:80]!r} is not an e-mail address. Correct it, or leave it out and send the link yourself.",
-            errors=[FieldError("email", "It is not an e-mail address.")],
-        ) from None
 
 
 def _check_name(name: str) -> None:

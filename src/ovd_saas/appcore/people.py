@@ -7,8 +7,11 @@ told to every process that remembers who may do what (notice `access`).
 from datetime import datetime
 
 import structlog
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 
+from ovd.schema import FieldError
 from ovd_saas.appcore.access import Caller
 from ovd_saas.appcore.refusals import Forbidden, Refusal
 from ovd_saas.store.notices import notify
@@ -41,6 +44,27 @@ class LastStaff(Refusal):
     """Nobody would be left who operates the platform."""
 
     code = "last_staff"
+
+
+class BadAddress(Refusal):
+    """Not an e-mail address."""
+
+    code = "invalid"
+    http = 422
+
+
+def address(email: str) -> str:
+    """The address without blanks around it; nothing is one, too. Raises BadAddress."""
+    email = email.strip()
+    try:
+        if email:
+            validate_email(email)
+    except ValidationError:
+        raise BadAddress(
+            f"{email[:80]!r} is not an e-mail address. Correct it, or leave it out.",
+            errors=[FieldError("email", "It is not an e-mail address.")],
+        ) from None
+    return email
 
 
 def role(name: str) -> str:
@@ -104,6 +128,11 @@ def reactivate(*, user: User, by: Caller) -> None:
     """Afterwards the user can sign in again, with the roles of before. Raises Forbidden."""
     _demand_staff(by)
     _set_active(user, True, by)
+
+
+def change_email(*, user: User, email: str) -> None:
+    """Afterwards links for a new password go to this address; empty: to none. Raises BadAddress."""
+    User.objects.filter(pk=user.pk).update(email=address(email))
 
 
 def close_guide(*, user: User, now: datetime) -> None:

@@ -100,4 +100,7 @@ urlpatterns = [
     path("search/", search.index, name="search"),
     path("tokens/", tokens.index, name="tokens"),
     path("tokens/<int:id_>/revoke/", tokens.revoke, name="revoke_token"),
+    path("people/users/<str:username>/", people.act, name="person"),
+    path("people/users/<str:username>/link/", people.link, name="password_link"),
+    path("password/email/", passwords.email, name="own_email"),
 ]

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from ovd_saas.appcore import access
@@ -49,5 +50,5 @@ def revoke(request: HttpRequest, id_: int) -> HttpResponse:
     if token is None:
         raise Http404("No such token.")
     access.revoke(token, timezone.now())
-    message = f"Token “{token.name}” is revoked: programs that use it are refused from now on."
+    message = _("Token “%(name)s” is revoked: programs that use it are refused from now on.") % {"name": token.name}
     return answers.done(request, message, back=reverse("panel:tokens"), leave=True)

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import render
 
 from ovd_saas.appcore.refusals import Refusal
+from ovd_saas.assets.sentences import said
 
 
 def done(request: HttpRequest, message: str, *, back: str, leave: bool = False, **also: Any) -> HttpResponse:
@@ -22,7 +23,7 @@ def done(request: HttpRequest, message: str, *, back: str, leave: bool = False, 
 def refused(request: HttpRequest, refusal: Refusal, *, back: str) -> HttpResponse:
     """It was not done, and why; the status is the refusal's."""
     if wants_json(request):
-        body = {"title": "Refused", "status": refusal.http, "code": refusal.code, "detail": refusal.detail}
+        body = {"title": "Refused", "status": refusal.http, "code": refusal.code, "detail": said(refusal.detail)[0]}
         return JsonResponse(body, status=refusal.http, content_type="application/problem+json")
     return render(request, "ovd/not_done.html", {"refusal": refusal, "back": back}, status=refusal.http)
 

@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from ovd_saas.appcore import access
@@ -37,4 +38,4 @@ def give(request: HttpRequest, org: str, name: str, id_: UUID) -> HttpResponse:
         )
     except Refusal as refusal:
         return answers.refused(request, refusal, back=back)
-    return answers.done(request, "Thank you. What you said is a sample now.", back=back)
+    return answers.done(request, _("Thank you. What you said is a sample now."), back=back)

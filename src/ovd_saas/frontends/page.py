@@ -10,14 +10,16 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from ovd_saas.appcore import access, executions
 from ovd_saas.appcore.refusals import Refusal
-from ovd_saas.assets import found
+from ovd_saas.assets import found, sentences
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.assets.kinds import PICTURES
-from ovd_saas.assets.words import markdown
+from ovd_saas.assets.words import markdown, numeral
 from ovd_saas.domain import health, service, status
 from ovd_saas.frontends import form, posted, samples
 from ovd_saas.frontends.form import Prefilled
@@ -55,7 +57,7 @@ def show(request: HttpRequest, org: str, name: str) -> HttpResponse:
 def _run(application: Application, inputs: dict[str, Any], by: access.Caller, consent: bool) -> str:
     """The address of the new execution."""
     digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-    execution, _ = executions.submit(
+    execution, _is_new = executions.submit(
         application=application,
         inputs=inputs,
         seed=secrets.randbelow(SEEDS),
@@ -145,20 +147,30 @@ def learned(application: Application) -> ModelVersion | None:
 def outlook(application: Application) -> dict[str, Any]:
     """An honest sentence about what pressing Run will do, and whether it can be pressed."""
     refused = {
-        status.DRAFT: "Not open yet: its author has not published a release that is ready.",
-        status.SUSPENDED: "Suspended by its operators: it takes no runs now.",
-        status.RETIRED: "Retired: it takes no runs any more. Earlier results stay readable.",
+        status.DRAFT: _("Not open yet: its author has not published a release that is ready."),
+        status.SUSPENDED: _("Suspended by its operators: it takes no runs now."),
+        status.RETIRED: _("Retired: it takes no runs any more. Earlier results stay readable."),
     }.get(application.status)
     if refused or application.release is None:
-        return {"can_run": False, "words": refused or "No release is ready yet."}
+        return {"can_run": False, "words": refused or _("No release is ready yet.")}
     waiting = archive.all_of(application).filter(status="queued").count()
-    ahead = f" {waiting} {'run waits' if waiting == 1 else 'runs wait'} before yours." if waiting else ""
+    said = [_what_run_does(application, waiting)]
+    if waiting:
+        ahead = ngettext("{count} run waits before yours.", "{count} runs wait before yours.", waiting)
+        said.append(ahead.format(count=waiting))
+    return {"can_run": True, "words": " ".join(said)}
+
+
+def _what_run_does(application: Application, waiting: int) -> str:
     if application.health == health.FAULTY:
-        return {"can_run": True, "words": f"It had trouble starting: {application.reason} Run may fail.{ahead}"}
+        return _("It had trouble starting: {reason} Run may fail.").format(reason=sentences.said(application.reason)[0])
     if application.service == service.AWAKE:
-        return {"can_run": True, "words": f"Awake: it runs {'in turn' if waiting else 'at once'}.{ahead}"}
+        return _("Awake: it runs in turn.") if waiting else _("Awake: it runs at once.")
     if application.service == service.WAKING:
-        return {"can_run": True, "words": f"Waking up right now.{ahead}"}
+        return _("Waking up right now.")
     seconds = panel.last_waking_seconds(application)
-    last = f" The last time that took {seconds:.1f} s." if seconds is not None else ""
-    return {"can_run": True, "words": f"Asleep; wakes when you press Run.{last}{ahead}"}
+    if seconds is None:
+        return _("Asleep; wakes when you press Run.")
+    return _("Asleep; wakes when you press Run. The last time that took {seconds} s.").format(
+        seconds=numeral(f"{seconds:.1f}")
+    )

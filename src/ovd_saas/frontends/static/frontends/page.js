@@ -20,7 +20,7 @@
     return Promise.all(files.map(function (one) {
       if (one.held.file) { return { field: one.field, name: one.held.name, bytes: one.held.file }; }
       return fetch(one.held.url).then(function (answer) {
-        if (!answer.ok) { throw new Error("The example file " + one.held.name + " could not be loaded. Choose a file of your own."); }
+        if (!answer.ok) { throw new Error(window.ovd.words("The example file {name} could not be loaded. Choose a file of your own.", { name: one.held.name })); }
         return answer.arrayBuffer();
       }).then(function (bytes) { return { field: one.field, name: one.held.name, bytes: new Blob([bytes], { type: one.held.type }) }; });
     })).then(function (parts) { return { inputs: inputs, parts: parts }; });
@@ -47,7 +47,7 @@
       var name = String(error.field || "").replace(/^inputs\./, "").split(/[.[]/)[0];
       var field = fields().filter(function (one) { return one.dataset.field === name; })[0];
       if (!field) { rest.push((error.field ? error.field + " " : "") + error.message); return; }
-      $(field).find("[data-field-error]").text("“" + $(field).find(".form-label, .form-check-label, legend").first().text().trim() + "” " + error.message);
+      $(field).find("[data-field-error]").text(window.ovd.words("“{field}” {fault}", { field: $(field).find(".form-label, .form-check-label, legend").first().text().trim(), fault: error.message }));
       $(field).find("input, textarea, select").not("[data-slider]").addClass("is-invalid").attr("aria-invalid", "true");
       $(field).closest("details").attr("open", "");
     });
@@ -58,7 +58,7 @@
   }
   function button(isBusy) {
     isRunning = isBusy;
-    $("[data-run-button]").attr("aria-disabled", isBusy ? "true" : null).find("[data-run-words]").text(isBusy ? "Sending…" : "Run");
+    $("[data-run-button]").attr("aria-disabled", isBusy ? "true" : null).find("[data-run-words]").text(isBusy ? window.ovd.words("Sending…") : window.ovd.words("Run"));
   }
 
   $(document).on("submit", "[data-run]", function (event) {

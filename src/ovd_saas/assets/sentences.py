@@ -126,7 +126,7 @@ def _compiled(template: str, numbers: frozenset[str]) -> re.Pattern[str]:
         elif part in seen:
             pattern += f"(?P={part})"
         else:
-            held = ".+?" if part in _SENTENCES else r"\S+?" if part in numbers else r"(?:(?![.?] [A-Z]).)+?"
+            held = ".+?" if part in _SENTENCES else r"\S+?" if part in numbers else r"(?:(?![.?] [A-Z0-9]).)+?"
             pattern += f"(?P<{part}>{held})"
             seen.add(part)
     return re.compile(pattern, re.DOTALL)

@@ -3,6 +3,7 @@
   "use strict";
   var GUARD = 700; // ms after an answer in which a second click is taken for the rest of a double click
   var busyUntil = 0;
+  var words = window.ovd.words;
 
   function csrf() { return $("meta[name=csrf-token]").attr("content"); }
   function say(text, tone, undo) {
@@ -11,17 +12,17 @@
     if (undo) {
       $("<form method='post' data-action>").attr("action", undo.url)
         .append($("<input type='hidden' name='action'>").val(undo.action))
-        .append($("<button type='submit' class='btn btn-sm'>").text("Undo"))
+        .append($("<button type='submit' class='btn btn-sm'>").text(words("Undo")))
         .appendTo($message);
     }
-    $("<button type='button' class='btn-close' aria-label='Close'>").appendTo($message);
+    $("<button type='button' class='btn-close'>").attr("aria-label", words("Close")).appendTo($message);
     $("[data-messages]").empty().append($message);
   }
   function problem(answer) {
     var body = answer.responseJSON;
     if (body && body.detail) { return body.detail; }
-    return answer.status ? "That did not work (" + answer.status + "). Reload the page and try again."
-      : "The platform does not answer. Check your connection and try again.";
+    return answer.status ? words("That did not work ({status}). Reload the page and try again.", { status: String(answer.status) })
+      : words("The platform does not answer. Check your connection and try again.");
   }
 
   $(document).on("submit", "form[data-action]", function (event) {
@@ -70,7 +71,7 @@
 
   function copied($button) {
     var $words = $button.find("[data-copy-words]"), before = $words.text();
-    $words.text("Copied");
+    $words.text(words("Copied"));
     $button.addClass("is-copied");
     window.setTimeout(function () { $words.text(before); $button.removeClass("is-copied"); }, 1500);
   }

@@ -47,6 +47,10 @@ PATHS = {
     "/executions/{execution_id}/files/{digest}": {"get"},
     "/tokens": {"get", "post"},
     "/tokens/{token_id}": {"delete"},
+    "/organisations/{org}/members": {"get"},
+    "/organisations/{org}/members/{username}": {"patch", "delete"},
+    "/organisations/{org}/invitations": {"get", "post"},
+    "/organisations/{org}/invitations/{id_}": {"delete"},
     "/runners": {"get"},
 }
 

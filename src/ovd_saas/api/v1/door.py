@@ -18,6 +18,7 @@ from ovd_saas.api.v1 import (
     feedback,
     files,
     learning_runs,
+    members,
     models,
     people,
     platform,
@@ -42,6 +43,7 @@ NOUNS = (  # in the order of the documents
     triggers,
     timeline,
     people,
+    members,
     platform,
 )
 

@@ -60,7 +60,9 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def _all(database: system.Database, runners: list[Runner]) -> dict[str, Any]:
-    return _room(database, runners) | {
+    return {
+        **_disk(database, runners),
+        **_tables(database, runners),
         "versions": _versions(database),
         "schema": system.schema(),
         "settings": settings_words.all_of(),
@@ -73,11 +75,15 @@ def _health(database: system.Database, runners: list[Runner]) -> dict[str, Any]:
     return {}
 
 
-def _room(database: system.Database, runners: list[Runner]) -> dict[str, Any]:
-    return {"disks": disk.disks(), "files": disk.files_folder(), "tables": system.tables()}
+def _disk(database: system.Database, runners: list[Runner]) -> dict[str, Any]:
+    return {"disks": disk.disks(), "files": disk.files_folder()}
 
 
-_SECTIONS = {"health": _health, "room": _room}
+def _tables(database: system.Database, runners: list[Runner]) -> dict[str, Any]:
+    return {"tables": system.tables()}
+
+
+_SECTIONS = {"health": _health, "disk": _disk, "tables": _tables}
 
 
 def _parts(database: system.Database, runners: list[Runner]) -> list[Part]:

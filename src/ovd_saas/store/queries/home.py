@@ -152,7 +152,7 @@ def executions(viewer: Viewer, most: int) -> list[Execution]:
 def example(viewer: Viewer) -> Application | None:
     """The application to look at first: one that has learned and is well, else any that can be run."""
     rows = visible.of(viewer).filter(status=status.ENABLED, release__isnull=False)
-    ids = rows.order_by("health", "-model", "organisation__slug", "name").values_list("pk", flat=True)
+    ids = rows.order_by("-health", "organisation__slug", "name").values_list("pk", flat=True)
     learns = rows.filter(lookout__learns=True).order_by("-health", "name").values_list("pk", flat=True)
     id_ = learns.filter(name="water-flow").first() or learns.first() or ids.first()
     return next(iter(visible.listed([id_])), None) if id_ else None

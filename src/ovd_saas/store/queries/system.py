@@ -8,7 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from ovd_saas.store.queries.liveness import LEADER_KEY
 
-LARGEST = 8  # tables
+LARGEST = 6  # tables
 
 _DATABASE = """
     SELECT current_setting('server_version'), pg_postmaster_start_time(), pg_database_size(current_database()),

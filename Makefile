@@ -6,7 +6,7 @@ NPM = $(shell command -v npm || echo $(BIN)/npm)
 VENDOR := src/ovd_saas/assets/static/vendor
 LOCALE := src/ovd_saas/assets/locale
 
-.PHONY: up demo test check format setup setup-dev words locks migrations clean help
+.PHONY: up demo test check format setup setup-dev words screenshots locks migrations clean help
 
 help:            ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,9 @@ $(LOCALE)/.ready: .venv/.tools tools/words.py tools/sentences.py $(wildcard $(LO
 words: setup     ## gather the marked texts of pages for translation and say what is missing
 	@$(BIN)/python tools/words.py extract
 	@$(BIN)/python tools/words.py compile
+
+screenshots: setup-dev  ## pictures of every page of a platform of its own, in a folder that is printed
+	@$(BIN)/python tools/screenshots.py
 
 locks: .venv/.tools  ## compile the lock files anew
 	cd requirements && for name in platform dev tools; do \

@@ -49,6 +49,29 @@ def test_one_tick_wakes_it_with_a_process_that_has_an_address(core: Core) -> Non
     until(lambda: lives(core, application, "awake"))
 
 
+def test_it_wakes_for_whom_waits_in_the_memory_of_a_server(core: Core) -> None:
+    application = supplied(core)
+    waker, execution = waking(core), str(uuid4())
+    waker.hear({"about": "wanted", "application": application.pk, "execution": execution})
+    waker.hear({"about": "wanted", "application": application.pk, "execution": str(uuid4())})
+    waker.tick()
+    [_] = alive()
+    wake = Transition.objects.filter(application=application, event="wake").latest("id")
+    assert (wake.target, wake.cause, wake.reason) == ("waking", f"execution:{execution}", "1 execution waits.")
+    until(lambda: lives(core, application, "awake"))
+
+
+def test_nobody_is_woken_for_longer_than_somebody_wants(core: Core) -> None:
+    application = supplied(core)
+    waker = waking(core)
+    waker.hear({"about": "wanted", "application": application.pk, "execution": str(uuid4())})
+    act(application, "suspend")
+    waker.tick()
+    act(application, "enable")
+    waker.tick()
+    assert alive() == [] and fresh(application).service == "asleep"
+
+
 def test_a_wake_says_how_its_process_was_born(core: Core) -> None:
     application = supplied(core)
     queue(application)

@@ -19,7 +19,7 @@ from ovd_saas.appcore.dispatch_errand import Errand
 from ovd_saas.appcore.dispatch_leases import Leases, settle
 from ovd_saas.appcore.dispatch_process import LiveProcess
 from ovd_saas.appcore.dispatch_roster import Roster
-from ovd_saas.appcore.dispatch_run import Loss, Outcome, Run
+from ovd_saas.appcore.dispatch_run import Loss, Order, Outcome, Run
 from ovd_saas.appcore.dispatch_waits import Waits, final_among
 from ovd_saas.appcore.dispatch_watch import Watch
 from ovd_saas.appcore.lanes import QUICK_SECONDS, Lane
@@ -102,14 +102,14 @@ class Dispatcher:
     def _open_lane(self, application_id: int) -> Lane:
         return Lane(application_id, self._begin, self._pump, self._want)
 
-    def _want(self, lane: Lane) -> None:
+    def _want(self, errand: Errand) -> None:
         """Somebody stands in line for an application that sleeps, as far as is known here: AppCore wakes it. When that
         is not heard, or may not be, they are in the database a moment later."""
-        self._spawn(self._tell_wanted(lane.application_id))
+        self._spawn(self._tell_wanted(errand.order))
 
-    async def _tell_wanted(self, application_id: int) -> None:
+    async def _tell_wanted(self, order: Order) -> None:
         with contextlib.suppress(DatabaseError):
-            await self.threads.call(notices.notify, "wanted", application=application_id)
+            await self.threads.call(notices.notify, "wanted", application=order.application_id, execution=str(order.id))
 
     def _begin(self, process: LiveProcess, errand: Errand) -> None:
         errand.run = Run(errand.order, process, errand)

@@ -29,7 +29,7 @@ class Lane:
     database, `want` when somebody stands in line and there is no process at all."""
 
     def __init__(
-        self, application_id: int, begin: Begin, pump: Callable[["Lane"], None], want: Callable[["Lane"], None]
+        self, application_id: int, begin: Begin, pump: Callable[["Lane"], None], want: Callable[[Errand], None]
     ) -> None:
         self.application_id = application_id
         self.processes: dict[UUID, LiveProcess] = {}
@@ -83,7 +83,7 @@ class Lane:
             self._stand_in_line(errand)
             if self._loop.time() - self._wanted_at > QUICK_SECONDS:
                 self._wanted_at = self._loop.time()
-                self._want(self)
+                self._want(errand)
 
     def serve(self) -> None:
         """There may be room: those in the database come first, then the line."""

@@ -12,7 +12,7 @@ from ovd_saas.store.facts import Facts
 from ovd_saas.store.records import Process, Runner
 
 
-def wake(*, engine: Engine, found: Facts, runner: Runner, reason: str, now: datetime) -> bool:
+def wake(*, engine: Engine, found: Facts, runner: Runner, reason: str, cause: str = "", now: datetime) -> bool:
     """Afterwards the application wakes with a process of its current edition; False when somebody was faster.
 
     The process is begun first, and then all is written at once, with the address: whoever waits is served the sooner by
@@ -31,7 +31,7 @@ def wake(*, engine: Engine, found: Facts, runner: Runner, reason: str, now: date
         process.pid, process.address = started.pid, started.address
         is_ours = False
         try:
-            is_ours = _written(process, found, reason, now)
+            is_ours = _written(process, found, reason, cause, now)
         finally:
             if not is_ours:
                 engine.stop(str(process.pk), 0)
@@ -39,9 +39,9 @@ def wake(*, engine: Engine, found: Facts, runner: Runner, reason: str, now: date
 
 
 @transaction.atomic
-def _written(process: Process, found: Facts, reason: str, now: datetime) -> bool:
+def _written(process: Process, found: Facts, reason: str, cause: str, now: datetime) -> bool:
     """False when it was not asleep any more, may not be served, or others have taken the memory meanwhile."""
-    if not transitions.wake(process, source=found.observed.service, reason=reason, now=now):
+    if not transitions.wake(process, source=found.observed.service, reason=reason, cause=cause, now=now):
         return False
     total = found.observed.machine_mb
     if total is not None and memory.locked(process.runner) > total:

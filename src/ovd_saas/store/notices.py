@@ -2,11 +2,11 @@
 
 One PostgreSQL channel, `ovd`; the payload is a small JSON object `{"about": …, …ids}`:
 application {id} · outlook {application}: only when what happens next · queue {application}
-· wanted {application}: somebody waits for it in a server's memory
+· wanted {application, execution}: somebody waits for it in a server's memory
 · processes {application} · execution {id, application, status}
 · executions {application} · release {id, application} · access {} · runner {}
 · batch {application} · learning {application, run} · model {application} · trigger {application}
-· drift {application} · measure {}
+· drift {application} · sample {application} · measure {}
 """
 
 import asyncio

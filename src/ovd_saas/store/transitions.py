@@ -85,7 +85,7 @@ _WAKE = f"""
         SELECT id, 'service', %(source)s::text, %(target)s::text, %(event)s::text, %(reason)s::text, coalesce((
             SELECT 'execution:' || waiting.id FROM store_execution AS waiting
             WHERE waiting.application_id = moved.id AND waiting.status = 'queued' ORDER BY created_at LIMIT 1
-        ), ''), 'appcore', %(now)s FROM moved
+        ), %(cause)s::text), 'appcore', %(now)s FROM moved
     ), begun AS (
         INSERT INTO store_process ({{columns}}) SELECT {{values}} FROM moved
     )
@@ -101,9 +101,10 @@ def _wake() -> str:
     return _WAKE.format(columns=", ".join(str(field.column) for field in fields), values=", ".join(values))
 
 
-def wake(process: Process, *, source: str, reason: str, now: datetime) -> bool:
+def wake(process: Process, *, source: str, reason: str, now: datetime, cause: str = "") -> bool:
     """Afterwards its application wakes, and this process is noted as starting: in one statement, so that either both
-    are so, or neither, because it is not in that state any more or may not be served."""
+    are so, or neither, because it is not in that state any more or may not be served. `cause` counts where nobody waits
+    in the database."""
     target = SERVICE.target(source, service.WAKE)
     if target is None:
         return False
@@ -117,6 +118,7 @@ def wake(process: Process, *, source: str, reason: str, now: datetime) -> bool:
         "target": target,
         "event": service.WAKE,
         "reason": reason,
+        "cause": cause,
         "now": now,
     }
     return bool(statements.run(_wake(), found | named))

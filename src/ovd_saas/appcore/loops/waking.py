@@ -36,7 +36,7 @@ class Waking:
         self._runner = runner
         self._rest = Rest()
         self._queued: set[int] = set()
-        self._wanted: set[int] = set()  # those of them for which somebody waits in a server's memory
+        self._wanted: dict[int, str] = {}  # those of them for which somebody waits in a server's memory: an execution
         self._lock = threading.Lock()
 
     def hear(self, notice: dict[str, Any]) -> None:
@@ -44,19 +44,23 @@ class Waking:
             with self._lock:
                 self._queued.add(notice["application"])
                 if notice["about"] == "wanted":
-                    self._wanted.add(notice["application"])
+                    self._wanted.setdefault(notice["application"], notice["execution"])
 
     def tick(self) -> bool:
         with self._lock:
             queued, self._queued = self._queued, set()
-            wanted, self._wanted = self._wanted, set()
+            wanted, self._wanted = self._wanted, {}
         runner = self._runner()
         if queued and runner is not None and runner.drained_at is None:
             for found in self._rest.of(queued, runner, machine_mb=memory.total_mb(runner)):
-                self._look_after(_awaited(found) if found.application.pk in wanted else found, runner)
+                execution = wanted.get(found.application.pk)
+                if execution is None:
+                    self._look_after(found, runner)
+                else:
+                    self._look_after(_awaited(found), runner, cause=f"execution:{execution}")
         return False
 
-    def _look_after(self, found: Facts, runner: Runner) -> None:
+    def _look_after(self, found: Facts, runner: Runner, cause: str = "") -> None:
         """Whatever is wrong with one application, the others are woken."""
         now = timezone.now()
         try:
@@ -65,7 +69,7 @@ class Waking:
                     actions.Move(region=actions.SERVICE, event=service.WAKE, reason=reason),
                     actions.StartProcess(edition=edition),
                 ) if edition == found.desired.edition:
-                    wakes.wake(engine=self._engine, found=found, runner=runner, reason=reason, now=now)
+                    wakes.wake(engine=self._engine, found=found, runner=runner, reason=reason, cause=cause, now=now)
         except base.EngineError as error:
             log.info("not woken at once", application=found.application.address, why=str(error))
         except (OperationalError, InterfaceError):

@@ -10,7 +10,7 @@ from django.test import Client
 
 import pages_rows
 from ovd_saas.files import store as files
-from ovd_saas.frontends.form import headed, text_of
+from ovd_saas.assets.form import headed, text_of
 from ovd_saas.store.records import Application, Execution
 from pages_parsed import Page
 

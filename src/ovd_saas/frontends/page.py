@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,13 +17,13 @@ from django.views.decorators.http import require_http_methods
 
 from ovd_saas.appcore import access, executions
 from ovd_saas.appcore.refusals import Refusal
-from ovd_saas.assets import found, sentences
+from ovd_saas.assets import form, found, posted, sentences
+from ovd_saas.assets.form import Prefilled
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.assets.kinds import PICTURES
 from ovd_saas.assets.words import markdown, numeral
 from ovd_saas.domain import health, service, status
-from ovd_saas.frontends import form, posted, samples
-from ovd_saas.frontends.form import Prefilled
+from ovd_saas.frontends import samples
 from ovd_saas.store.queries import executions as archive
 from ovd_saas.store.queries import models, panel
 from ovd_saas.store.records import Application, ModelVersion, Release
@@ -40,8 +41,8 @@ def show(request: HttpRequest, org: str, name: str) -> HttpResponse:
     context = _context(request, by, application)
     if request.method == "POST" and release is not None:
         found.demand(by, access.EXECUTE, org)
-        taken = posted.read(request, release, context["fields"])
-        inputs = posted.accepted(taken, release)
+        taken = posted.read(request, context["fields"], partial(samples.again, application))
+        inputs = posted.accepted(taken, release.schema["inputs"])
         try:
             if not taken.errors:
                 return HttpResponseRedirect(_run(application, inputs, by, request.POST.get("consent") == "yes"))
@@ -82,7 +83,8 @@ def _typed_again(release: Release, taken: posted.Posted, request: HttpRequest) -
 def _context(request: HttpRequest, by: access.Caller, application: Application) -> dict[str, Any]:
     release = application.release
     schema = release.schema if release else {}
-    values, files, origin = _filled(request, by, application)
+    offered = samples.offered(application)
+    values, files, origin = _filled(request, application, offered)
     fields = form.asked(schema.get("inputs", {}), values, files)
     return {
         "application": application,
@@ -91,7 +93,7 @@ def _context(request: HttpRequest, by: access.Caller, application: Application) 
         "description": markdown(release.description) if release else "",
         "fields": fields,
         "has_advanced": any(field.hints.get("advanced") for field in fields),
-        "samples": samples.of(release) if release else [],
+        "samples": offered,
         "origin": origin,
         "outlook": outlook(application),
         "api": f"/api/v1/applications/{application.organisation.slug}/{application.name}/executions",
@@ -104,16 +106,15 @@ def _context(request: HttpRequest, by: access.Caller, application: Application) 
 
 
 def _filled(
-    request: HttpRequest, by: access.Caller, application: Application
+    request: HttpRequest, application: Application, offered: list[samples.Offered]
 ) -> tuple[dict[str, Any], dict[str, Prefilled], str]:
     """What the form is filled with: the inputs of a sample, of an earlier execution, or nothing but defaults."""
-    release = application.release
-    if release is None:
+    if application.release is None:
         return {}, {}, ""
     wanted = request.GET.get("sample", "")
-    sample = samples.named(release, wanted) if wanted else None
+    sample = next((one for one in offered if one.key == wanted), None)
     if sample is not None:
-        return sample["inputs"], samples.prefilled(release, sample), f"sample:{wanted}"
+        return sample.inputs, sample.files, f"sample:{wanted}"
     earlier = _earlier(request.GET.get("from", ""), application)
     if earlier is not None:
         files = {

@@ -11,7 +11,7 @@ from ovd_saas.assets import found, looks
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.domain import applications as rules
 from ovd_saas.panel import stories
-from ovd_saas.panel.pages import data, executions, learning, models, overview, releases, settings, timeline
+from ovd_saas.panel.pages import data, executions, learning, models, overview, releases, samples, settings, timeline
 from ovd_saas.panel.tabs import Tab
 from ovd_saas.store.queries import pages
 from ovd_saas.store.records import Application
@@ -23,6 +23,7 @@ TABS: tuple[Tab, ...] = (
     learning.TAB,
     models.TAB,
     releases.TAB,
+    samples.TAB,
     timeline.TAB,
     settings.TAB,
 )

@@ -53,7 +53,7 @@
   function mark(line) {
     return [",", ";", "\t"].reduce(function (best, one) { return line.split(one).length > line.split(best).length ? one : best; }, ",");
   }
-  /* Typed numbers as CSV with the header that a series needs (as frontends/form.py does). */
+  /* Typed numbers as CSV with the header that a series needs (as assets/form.py does). */
   function headed(text) {
     var lines = text.trim().split(/\r?\n/).filter(function (line) { return line.trim(); });
     if (!lines.length || /^\s*[[{]/.test(text)) { return text; }

@@ -193,3 +193,20 @@ def test_the_rule_is_read_from_the_manifest_whatever_else_stands_there() -> None
     assert gate.rule_of(table) == Rule("mae", "max", 0.0, 0.9)
     with pytest.raises(ValueError, match="names no metric"):
         gate.rule_of(None)
+
+
+def test_what_people_compare_has_all_metrics_of_both_and_pairs_of_scores() -> None:
+    ours = Assessment({"mae": 1.0, "rmse": 2.0}, scores=[1.0, 2.0, 3.0, math.nan])
+    theirs = Assessment({"mae": 1.5, "bias": 0.1}, scores=[1.0, 1.0, 4.0, 1.0])
+    found = gate.compared(ours, theirs)
+    assert found["metrics"] == {"mae": [1.0, 1.5], "rmse": [2.0, None], "bias": [None, 0.1]}
+    assert found["scores"] == [[1.0, 1.0], [2.0, 1.0], [3.0, 4.0]]
+    assert (found["higher"], found["equal"], found["lower"]) == (1, 1, 1)
+    assert "scores" not in gate.compared(ours, None)
+
+
+def test_of_many_scores_some_are_kept_and_all_are_counted() -> None:
+    many = [float(one) for one in range(1000)]
+    found = gate.compared(Assessment({}, scores=many), Assessment({}, scores=[one + 1 for one in many]))
+    assert len(found["scores"]) == gate.MOST_SCORES
+    assert (found["lower"], found["scores"][0]) == (1000, [0.0, 1.0])

@@ -186,7 +186,7 @@ def test_only_what_is_legal_is_offered_for_each_version(apps: dict[str, Applicat
     operator = client_of("operator")
 
     def offers(app: Application) -> dict[int, list[str]]:
-        return {one.number: offered for one, offered in operator.get(place(app, "models")).context["versions"]}
+        return {one.number: offered for one, offered, _ in operator.get(place(app, "models")).context["versions"]}
 
     assert offers(apps["learning"]) == {4: [], 3: [], 2: ["rollback"], 1: ["rollback"]}
     assert offers(apps["awaiting"]) == {2: ["promote", "reject"], 1: []}

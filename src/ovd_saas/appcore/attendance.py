@@ -259,7 +259,8 @@ class Attendance:
             if active is not None or not getattr(error, "counts", True):
                 raise
             before = None
-        return gate.judge(rule, candidate=judged, active=before, size=candidate.size, active_name=name)
+        verdict = gate.judge(rule, candidate=judged, active=before, size=candidate.size, active_name=name)
+        return dataclasses.replace(verdict, document=verdict.document | {"compared": gate.compared(judged, before)})
 
     def _assessed(self, release: Release, model: ModelVersion | None, name: str) -> gate.Assessment:
         run = self._run

@@ -18,9 +18,20 @@ def received(moments: Sequence[datetime], samples: Sequence[Mapping[str, int]], 
     }
 
 
-def curve(name: str, points: Sequence[tuple[float, float]]) -> Any:
-    """One metric over the steps of a learning run."""
-    return {"figure": "curve", "name": name, "points": [list(point) for point in points]}
+def curve(name: str, points: Sequence[tuple[float, float]], *, is_log: bool = False) -> Any:
+    """One metric over the steps of a learning run; on a logarithmic scale where all of it is above 0."""
+    return {
+        "figure": "curve",
+        "name": name,
+        "points": [list(point) for point in points],
+        **({"log": True} if is_log and all(value > 0 for _, value in points) else {}),
+    }
+
+
+def pairs(scores: Sequence[Sequence[float]], is_lower_better: bool, *, x: str, y: str) -> Any:
+    """A dot for each sample: the score of one version against that of the other; `scores` has (y, x)."""
+    points = [[other, ours] for ours, other in scores]
+    return {"figure": "pairs", "points": points, "better": "lower" if is_lower_better else "higher", "x": x, "y": y}
 
 
 def improvement(verdict: Mapping[str, Any]) -> Any:

@@ -12,6 +12,7 @@ from ovd_saas.domain import bootstrap, figures
 from ovd_saas.domain.bootstrap import Interval
 
 MEGABYTE = 1_000_000  # bytes, as sizes are shown everywhere
+MOST_SCORES = 400  # pairs that are kept for people to look at
 SMALLER = "min"  # a smaller metric is better
 
 
@@ -75,6 +76,38 @@ def judge(rule: Rule, *, candidate: Assessment, active: Assessment | None, size:
         "compared_with": active_name if active is not None else None,
     }
     return Verdict(not faults, sentence, document)
+
+
+def compared(candidate: Assessment, active: Assessment | None) -> dict[str, Any]:
+    """What people compare beside the verdict: `metrics`, each name with the value of both (None: it has none), and
+    `scores`, pairs of candidate and active for the same sample, evenly chosen where there are many; none without."""
+    theirs = active.metrics if active is not None else {}
+    names = [*candidate.metrics, *(name for name in theirs if name not in candidate.metrics)]
+    found: dict[str, Any] = {"metrics": {name: [_told(candidate.metrics, name), _told(theirs, name)] for name in names}}
+    if active is None or candidate.scores is None or active.scores is None:
+        return found
+    pairs = [
+        (ours, other)
+        for ours, other in zip(candidate.scores, active.scores, strict=False)
+        if math.isfinite(ours) and math.isfinite(other)
+    ]
+    if len(candidate.scores) != len(active.scores) or not pairs:
+        return found
+    better = sum(ours > other for ours, other in pairs)
+    equal = sum(ours == other for ours, other in pairs)
+    step = max(1.0, len(pairs) / MOST_SCORES)
+    chosen = [pairs[int(index * step)] for index in range(min(len(pairs), MOST_SCORES))]
+    return found | {
+        "scores": [[float(f"{one:.6g}") for one in pair] for pair in chosen],
+        "higher": better,
+        "equal": equal,
+        "lower": len(pairs) - better - equal,
+    }
+
+
+def _told(metrics: Mapping[str, float], name: str) -> float | None:
+    value = metrics.get(name)
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 class _Measured:

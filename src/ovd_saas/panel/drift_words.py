@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from ovd_saas.assets import figures
 from ovd_saas.store.records import DriftMeasure
 
 MEASURES = {  # name -> what it is for people, and what it stands for
-    "psi": ("shape", "Population stability index: how much the shares of the value's ranges have moved."),
-    "ks": ("values", "Kolmogorov–Smirnov: the largest gap between the two distributions, 0 to 1."),
-    "js": ("mix", "Jensen–Shannon distance: how much the mix of categories has changed, 0 to 1."),
-    "missing": ("missing", "How much more often the value is missing than it was."),
+    "psi": (_("shape"), _("Population stability index: how much the shares of the value's ranges have moved.")),
+    "ks": (_("values"), _("Kolmogorov–Smirnov: the largest gap between the two distributions, 0 to 1.")),
+    "js": (_("mix"), _("Jensen–Shannon distance: how much the mix of categories has changed, 0 to 1.")),
+    "missing": (_("missing"), _("How much more often the value is missing than it was.")),
 }
 WIDEST = 2.0  # a bar ends at so many times its limit
 MOST_LINES = 6  # of the history: the fields that are nearest to their limit

@@ -1,16 +1,32 @@
 """Learning in words: when an application learns, what made a run due, what a gate asks for. Floor 3."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ovd_saas.assets.words import span
-from ovd_saas.domain import learning
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from ovd_saas.assets.words import numeral, span
+from ovd_saas.domain import learning, triggers
+from ovd_saas.store.records import TriggerEvaluation
 
 _ON_WAKE = {
-    learning.TOGETHER: "A person who comes meanwhile is served at once, beside the learning.",
-    learning.YIELDS: "When a person comes, learning saves where it is, gives way, and goes on afterwards.",
-    learning.FINISH: "A person who comes meanwhile waits until it has learned.",
+    learning.TOGETHER: gettext_lazy("A person who comes meanwhile is served at once, beside the learning."),
+    learning.YIELDS: gettext_lazy(
+        "When a person comes, learning saves where it is, gives way, and goes on afterwards."
+    ),
+    learning.FINISH: gettext_lazy("A person who comes meanwhile waits until it has learned."),
 }
+
+
+@dataclass(frozen=True)
+class Way:
+    """One kind of thing that can make it learn."""
+
+    kind: str
+    rule: str  # a sentence
+    last: TriggerEvaluation | None  # when it was looked at last, and what came of it
 
 
 def manifest_part(manifest: Mapping[str, Any] | None, name: str) -> dict[str, Any]:
@@ -19,52 +35,87 @@ def manifest_part(manifest: Mapping[str, Any] | None, name: str) -> dict[str, An
     return found if isinstance(found, dict) else {}
 
 
-def rules(manifest: Mapping[str, Any]) -> list[str]:
-    """When it learns and what happens then, each a sentence; none for an application that does not learn."""
-    learn, gate, drift = (manifest_part(manifest, name) for name in ("learn", "gate", "drift"))
+def ways(manifest: Mapping[str, Any], latest: Mapping[str, TriggerEvaluation]) -> list[Way]:
+    """What can make it learn, each with its rule and the last look."""
+    learn, drift = manifest_part(manifest, "learn"), manifest_part(manifest, "drift")
     if not learn:
         return []
-    said = [_data(learn)] if learn.get("min_samples", 1) else ["New data alone does not make it learn."]
+    said = {triggers.DATA: _data(learn) if learn.get("min_samples", 1) else _("New data alone does not make it learn.")}
     if learn.get("schedule"):
-        said.append(f"By the schedule {learn['schedule']} (minute, hour, day, month, weekday), in {_zone(learn)}.")
+        said[triggers.SCHEDULE] = _(
+            "By the schedule {schedule} (minute, hour, day, month, weekday), in {zone}."
+        ).format(schedule=learn["schedule"], zone=_zone(learn))
     if drift.get("learn"):
-        said.append(
-            "When its data drifts over a limit" + _pause(drift.get("cooldown"), "; then not again for {}") + "."
-        )
-    said.append("When a person asks for it, or a program tells that data has arrived.")
+        said[triggers.DRIFT] = _drifts(drift.get("cooldown"))
+    said[triggers.NOTICE] = _("When a program tells that data has arrived.")
+    said[triggers.MANUAL] = _("When a person asks for it.")
+    return [Way(kind, rule, latest.get(kind)) for kind, rule in said.items()]
+
+
+def _drifts(cooldown: float | None) -> str:
+    if not cooldown:
+        return _("When its data drifts over a limit.")
+    return _("When its data drifts over a limit; then not again for {length}.").format(length=span(cooldown))
+
+
+def rules(manifest: Mapping[str, Any]) -> list[str]:
+    """What holds whatever made it learn, each a sentence; none for an application that does not learn."""
+    learn, gate = (manifest_part(manifest, name) for name in ("learn", "gate"))
+    if not learn:
+        return []
+    said = []
     if learn.get("at_most_every"):
-        said.append(f"Never more often than every {span(learn['at_most_every'])}.")
-    said.append(_ON_WAKE[learn.get("on_wake", learning.TOGETHER)])
+        said.append(_("Never more often than every {length}.").format(length=span(learn["at_most_every"])))
+    said.append(str(_ON_WAKE[learn.get("on_wake", learning.TOGETHER)]))
     if gate.get("metric"):
         said.append(asked(gate))
     return said
 
 
 def _data(learn: Mapping[str, Any]) -> str:
-    least = learn.get("min_samples", 1)
+    least = int(learn.get("min_samples", 1))
     quiet, longest = learn.get("quiet") or 0, learn.get("max_wait") or 0
-    words = "When a new sample has arrived" if least == 1 else f"When {least:,} new samples have arrived"
-    if quiet:
-        words += f" and none came for {span(quiet)}"
-        words += f", at the latest after {span(longest)}" if longest else ""
-    return words + "."
+    values = {"count": numeral(f"{least:,}"), "quiet": span(quiet), "longest": span(longest)}
+    if not quiet:
+        said = ngettext("When a new sample has arrived.", "When {count} new samples have arrived.", least)
+    elif not longest:
+        said = ngettext(
+            "When a new sample has arrived and none came for {quiet}.",
+            "When {count} new samples have arrived and none came for {quiet}.",
+            least,
+        )
+    else:
+        said = ngettext(
+            "When a new sample has arrived and none came for {quiet}, at the latest after {longest}.",
+            "When {count} new samples have arrived and none came for {quiet}, at the latest after {longest}.",
+            least,
+        )
+    return said.format(**values)
 
 
 def _zone(learn: Mapping[str, Any]) -> str:
     return str(learn.get("time_zone") or "UTC")
 
 
-def _pause(seconds: float | None, words: str) -> str:
-    return words.format(span(seconds)) if seconds else ""
-
-
 def asked(gate: Mapping[str, Any]) -> str:
     """What a new version has to show."""
     is_lower, least = gate.get("direction", "min") == "min", gate.get("minimum_improvement") or 0
-    way, other = ("lower", "higher") if is_lower else ("higher", "lower")
-    words = f"What it learned goes live if its {gate['metric']} on data kept aside is {way}"
-    words += f" by at least {least:g}" if least > 0 else f", or at most {-least:g} {other}" if least < 0 else ""
-    return words + (", and a person approves." if gate.get("approve") == "manual" else ".")
+    values = {"metric": gate["metric"], "least": numeral(f"{abs(least):g}")}
+    if least > 0 and is_lower:
+        said = _("What it learned passes if its {metric} on data kept aside is lower by at least {least}.")
+    elif least > 0:
+        said = _("What it learned passes if its {metric} on data kept aside is higher by at least {least}.")
+    elif least < 0 and is_lower:
+        said = _("What it learned passes if its {metric} on data kept aside is lower, or at most {least} higher.")
+    elif least < 0:
+        said = _("What it learned passes if its {metric} on data kept aside is higher, or at most {least} lower.")
+    elif is_lower:
+        said = _("What it learned passes if its {metric} on data kept aside is not higher.")
+    else:
+        said = _("What it learned passes if its {metric} on data kept aside is not lower.")
+    manual = gate.get("approve") == "manual"
+    then = _("Then a person approves it.") if manual else _("Then it goes live by itself.")
+    return f"{said.format(**values)} {then}"
 
 
 def metric_of(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:

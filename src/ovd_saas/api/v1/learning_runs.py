@@ -162,7 +162,7 @@ def _shape(run: LearningRun, batches: Mapping[int, tuple[int, int]]) -> dict[str
         "candidate": run.candidate.number if run.candidate else None,
         "progress": run.progress,
         "metrics": run.metrics,
-        "gate": run.gate,
+        "gate": {name: value for name, value in run.gate.items() if name != "compared"} if run.gate else None,
         "error": run.error,
         "seed": run.seed,
         "attempts": run.attempts,

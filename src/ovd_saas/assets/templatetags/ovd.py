@@ -362,6 +362,11 @@ def label(value: Any) -> str:
 
 
 @register.simple_tag
+def model_tone(state: str) -> str:
+    return f"tone-{looks.of(looks.MODELS, state).tone}"
+
+
+@register.simple_tag
 def run_tone(status: str) -> str:
     return f"tone-{looks.of(looks.LEARNING_RUNS, status).tone}"
 

@@ -1,14 +1,15 @@
 """Models: the versions of an application, which was live when, and how one becomes live. Floor 3."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from ovd_saas.appcore import access
@@ -17,9 +18,9 @@ from ovd_saas.appcore.refusals import Refusal
 from ovd_saas.assets import answers, figures, found, looks
 from ovd_saas.domain import learning_runs
 from ovd_saas.domain import models as states
-from ovd_saas.panel import learning_words
+from ovd_saas.panel import drift_words, learning_words, lineages
 from ovd_saas.panel.tabs import Tab
-from ovd_saas.store.queries import models, pages
+from ovd_saas.store.queries import models, pages, panel
 from ovd_saas.store.records import Application, ModelVersion, Promotion
 
 PER_PAGE = 20
@@ -34,31 +35,62 @@ def tab(request: HttpRequest, row: Application) -> dict[str, Any]:
     before = request.GET.get("before") or None
     page: pages.Page[ModelVersion] = models.recent(row, before=before, limit=PER_PAGE)
     ledger = list(models.ledger(row)[:REMEMBERED])
-    latest = list(models.all_of(row)[:COMPARED]) if page.items else []
-    metric = learning_words.metric_of(manifest, latest[0].metrics if latest else {})
+    chart = compared(row)
     back = models.previous_live(row) if len(ledger) > 1 else None
     live = models.live(row)
     return {
         "live": live,
-        "live_metrics": learning_words.shown_metrics(live.metrics, metric) if live else [],
+        "live_metrics": learning_words.shown_metrics(live.metrics, chart["metric"]) if live else [],
         "promotion": ledger[0] if ledger else None,
         "back": back,
         "baking": _baking(row, now),
         "gate": learning_words.manifest_part(manifest, "gate"),
         "upcoming": row.upcoming_model,
-        "versions": [(one, _offers(one, live)) for one in page.items],
+        "versions": [
+            (one, offers(one, live), learning_words.shown_metrics(one.metrics, chart["metric"])) for one in page.items
+        ],
         "older": page.next,
         "is_first": before is None,
-        "metric": metric,
-        "better": learning_words.better(manifest),
-        "chart": _chart(latest, metric, learning_words.better(manifest)),
+        **chart,
+        "lineage": lineages.rows(page.items, models.data_steps(page.items), models.stretches_of(page.items)),
         "ledger": ledger[:30],
         "strip": _strip(ledger, now),
+        "then": _then(request, row, now) if ledger else None,
+        "drift": drift_words.of(panel.drift(row)),
+        "has_drift_rules": bool(manifest.get("drift")),
         "api": f"/api/v1/applications/{row.organisation.slug}/{row.name}/models",
     }
 
 
-TAB = Tab("models", _("Models"), "versions", tab, of_learning=True, scripts="panel/application/figure_scripts.html")
+def compared(row: Application) -> dict[str, Any]:
+    """The gate's metric of the latest versions, as a chart."""
+    manifest = row.release.manifest if row.release else {}
+    latest = list(models.all_of(row)[:COMPARED])
+    metric = learning_words.metric_of(manifest, latest[0].metrics if latest else {})
+    better = learning_words.better(manifest)
+    return {"metric": metric, "better": better, "chart": _chart(latest, metric, better)}
+
+
+def _then(request: HttpRequest, row: Application, now: datetime) -> dict[str, Any]:
+    """What was live at the moment that is asked for, in UTC."""
+    asked = request.GET.get("at", "")
+    try:
+        at = datetime.fromisoformat(asked).replace(tzinfo=UTC) if asked else None
+    except ValueError:
+        at = None
+    return {
+        "asked": asked if at else "",
+        "at": at,
+        "is_wrong": bool(asked) and at is None,
+        "is_ahead": at is not None and at > now,
+        "stretch": models.stretch_at(row, at) if at else None,
+        "latest": f"{now:%Y-%m-%dT%H:%M}",
+    }
+
+
+TAB = Tab(
+    "models", gettext_lazy("Models"), "versions", tab, of_learning=True, scripts="panel/application/figure_scripts.html"
+)
 
 
 def _baking(row: Application, now: datetime) -> Promotion | None:
@@ -66,8 +98,10 @@ def _baking(row: Application, now: datetime) -> Promotion | None:
     return promotion if promotion and promotion.bakes_until and promotion.bakes_until > now else None
 
 
-def _offers(one: ModelVersion, live: ModelVersion | None) -> list[str]:
+def offers(one: ModelVersion | None, live: ModelVersion | None) -> list[str]:
     """What a person may do with it."""
+    if one is None:
+        return []
     if one.state == states.RETIRED:
         return ["rollback"]
     if one.state != states.CANDIDATE or (one.run and one.run.status != learning_runs.AWAITING):
@@ -123,7 +157,8 @@ def reject(request: HttpRequest, org: str, name: str, number: int) -> HttpRespon
         verbs.reject(model=model, by=by.actor, reason=reason, now=timezone.now())
     except Refusal as refusal:
         return answers.refused(request, refusal, back=_back(org, name))
-    return answers.done(request, f"Version {number} is rejected; the live one stays.", back=_back(org, name))
+    said = _("Version {number} is rejected; the live one stays.").format(number=number)
+    return answers.done(request, said, back=_back(org, name))
 
 
 @login_required
@@ -146,7 +181,9 @@ def rollback(request: HttpRequest, org: str, name: str) -> HttpResponse:
 
 
 def _said(number: int, is_live: bool) -> str:
-    return f"Version {number} {'is live.' if is_live else 'takes over as soon as a process of it is ready.'}"
+    if is_live:
+        return _("Version {number} is live.").format(number=number)
+    return _("Version {number} takes over as soon as a process of it is ready.").format(number=number)
 
 
 def _model(application: Application, number: int) -> ModelVersion:

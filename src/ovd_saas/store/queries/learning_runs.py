@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from ovd_saas.domain import learning_runs as states
 from ovd_saas.store.queries import pages
-from ovd_saas.store.records import Application, LearningEvent, LearningRun, Snapshot
+from ovd_saas.store.records import Application, LearningEvent, LearningRun, Snapshot, TriggerEvaluation
 
 MOST = 500  # events read at once
 POINTS = 500  # of a curve, at most
@@ -56,9 +56,12 @@ def recent(
     before: str | None = None,
     limit: int = pages.USUAL_LIMIT,
     statuses: Collection[str] = (),
+    trigger: str = "",
 ) -> pages.Page[LearningRun]:
-    """A page of `all_of(application)`; no statuses = any. Raises BadCursor."""
+    """A page of `all_of(application)`; no statuses = any, no trigger likewise. Raises BadCursor."""
     rows = all_of(application)
+    if trigger:
+        rows = rows.filter(trigger=trigger)
     if statuses:
         rows = rows.filter(status__in=list(statuses))
     if before is not None:
@@ -127,3 +130,31 @@ def curves(run_id: UUID, *, most: int = POINTS) -> dict[str, list[Point]]:
             if value is not None:
                 found.setdefault(name, []).append(Point(step, value, at))
     return found
+
+
+def usual_seconds(application: Application, *, latest: int = 10) -> tuple[float, int] | None:
+    """How long one that learned to its end usually takes, from its beginning to its verdict: the median of the latest
+    ones, and of how many; None without any."""
+    rows = LearningRun.objects.filter(application=application, candidate__isnull=False, started_at__isnull=False)
+    spans = rows.filter(finished_at__isnull=False).order_by("-number").values_list("started_at", "finished_at")
+    seconds = sorted((end - begin).total_seconds() for begin, end in spans[:latest] if begin and end)
+    return (seconds[len(seconds) // 2], len(seconds)) if seconds else None
+
+
+def snapshot_batches(run: LearningRun) -> list[tuple[int, int]]:
+    """The batches in its snapshot: number and samples, in order."""
+    if run.snapshot_id is None:
+        return []
+    found: list[list[object]] = Snapshot.objects.values_list("batches", flat=True).get(pk=run.snapshot_id)
+    return [(int(str(one[0])), int(str(one[2]))) for one in found]
+
+
+def story(run_id: UUID, *, most: int = 200) -> list[LearningEvent]:
+    """How it went from state to state, where it began anew and where it saved a checkpoint; the latest, in order."""
+    rows = LearningEvent.objects.filter(run_id=run_id, kind__in=("status", "started", "checkpoint"))
+    return list(rows.order_by("-id")[:most])[::-1]
+
+
+def evaluations(run: LearningRun) -> list[TriggerEvaluation]:
+    """What made it due, in order."""
+    return list(TriggerEvaluation.objects.filter(run=run).order_by("id")[:20])

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery, Sum
 
 from ovd_saas.domain import models as states
 from ovd_saas.store.queries import pages
-from ovd_saas.store.records import Application, ModelVersion, Promotion
+from ovd_saas.store.records import Application, Batch, ModelVersion, Promotion
 
 _RELATED = ("application__organisation", "run", "parent", "release", "snapshot")
 _LONG = ("run__log", "snapshot__batches")
@@ -105,3 +105,21 @@ def previous_live(application: Application) -> ModelVersion | None:
     if first is None or first.previous_id is None:
         return None
     return by_id(first.previous_id)
+
+
+@dataclass(frozen=True)
+class DataStep:
+    """What a version was the first to learn from."""
+
+    first: int  # number of a batch
+    last: int
+    batches: int
+    samples: int
+
+
+def data_steps(models: Iterable[ModelVersion]) -> dict[int, DataStep]:
+    """By the id of the version, of those whose run was the first to take any batch; one query for all."""
+    runs = {model.run_id: model.pk for model in models if model.run_id is not None}
+    rows = Batch.objects.filter(step__in=runs).order_by().values_list("step_id")
+    found = rows.annotate(Min("number"), Max("number"), Count("id"), Sum("samples"))
+    return {runs[run]: DataStep(*values) for run, *values in found}

@@ -185,7 +185,7 @@ def process_of(execution: Execution) -> Process | None:
 def unlabelled(application: Application, *, limit: int = 6) -> list[Execution]:
     """The latest that succeeded and of which nobody said what was right, of the latest LATELY."""
     ids = Execution.objects.filter(application=application).order_by("-created_at").values("pk")[:LATELY]
-    rows = all_of(application).filter(pk__in=ids, status=states.SUCCEEDED, feedback=None, taken_down_at=None)
+    rows = all_of(application).filter(pk__in=ids, status=states.SUCCEEDED, feedback__isnull=True, taken_down_at=None)
     return list(rows[:limit])
 
 

@@ -102,11 +102,11 @@
     $($picks[1]).find("option").each(function () { this.disabled = sizes[this.value] !== sizes[left]; });
     if (sizes[right] !== sizes[left]) {
       right = $($picks[1]).find("option").not(":disabled").get().map(function (one) { return one.value; })
-        .filter(function (url) { return url !== left; })[0] || left;
+        .filter(function (one) { return one !== left; })[0] || left;
       $picks[1].value = right;
     }
     $(root).find("[data-view]").each(function (at) {
-      this.firstElementChild.src = at ? right : left;
+      this.firstElementChild.src = $($picks[at]).find("option:selected").data("url");
       this.firstElementChild.alt = $($picks[at]).find("option:selected").text();
       this.firstElementChild.onload = function () { show(root); };
     });
@@ -115,7 +115,7 @@
   function prepare(root) {
     var options = $(root).find("[data-pick]").first().find("option").get();
     root.ovdReady = true;
-    Promise.all(options.map(function (one) { return sized(one.value); })).then(function (found) {
+    Promise.all(options.map(function (one) { return sized(one.dataset.url); })).then(function (found) {
       var sizes = {}, pair = null;
       options.forEach(function (one, at) { if (found[at]) { sizes[one.value] = found[at]; } });
       function same(first, second) { return first !== second && sizes[first.value] && sizes[first.value] === sizes[second.value]; }

@@ -15,7 +15,7 @@ from ovd_saas.domain import executions as states
 from ovd_saas.files import store as files
 from ovd_saas.store import records
 from ovd_saas.store.queries.loose_files import REFERENCES
-from ovd_saas.store.records import Application, Execution, ExecutionEvent, LooseFile
+from ovd_saas.store.records import Application, Execution, ExecutionEvent, LooseFile, Sample
 
 pytestmark = pytest.mark.django_db
 NOW = datetime.now(UTC)
@@ -59,7 +59,7 @@ def test_the_files_of_what_was_taken_down_are_removed_after_the_grace(applicatio
     assert not LooseFile.objects.exists()
 
 
-@pytest.mark.parametrize("where", ["inputs", "outputs", "deep", "streamed", "release"])
+@pytest.mark.parametrize("where", ["inputs", "outputs", "deep", "streamed", "sample", "release"])
 def test_what_anything_else_refers_to_stays(application: Application, where: str) -> None:
     shared = file(b"shared")
     if where == "inputs":
@@ -71,6 +71,8 @@ def test_what_anything_else_refers_to_stays(application: Application, where: str
     elif where == "streamed":
         running = finished(application, {}, status=states.RUNNING)
         ExecutionEvent.objects.create(execution=running, kind="output", body={"name": "x", "value": shared}, at=NOW)
+    elif where == "sample":
+        Sample.objects.create(application=application, title="x", inputs={"x": shared}, created_at=NOW)
     else:
         application.releases.update(digest=shared["digest"])
     take_down(finished(application, {"a": shared}))
@@ -120,7 +122,7 @@ NO_FILES = {
     "Execution.error", "Execution.feedback", "Execution.hardware", "Execution.progress", "Execution.request_digest",
     "Execution.sampled", "LearningEvent.body", "LearningRun.digests", "LearningRun.error", "LearningRun.gate",
     "LearningRun.hardware", "LearningRun.metrics", "LearningRun.progress", "Lookout.said", "LooseFile.digest",
-    "ModelVersion.metrics", "Release.environment", "Release.manifest", "Release.schema", "Runner.facts",
+    "ModelVersion.metrics", "Release.environment", "Release.findings", "Release.manifest", "Release.schema", "Runner.facts",
     "Snapshot.batches", "Snapshot.digest", "Snapshot.rule",
 }  # fmt: skip
 

@@ -19,7 +19,7 @@ MEBIBYTE = 1024 * 1024  # bytes
 def doing(runner: Runner, processes: Sequence[Process], room: Room, last: Point | None) -> str:
     """What it does, in sentences."""
     if not runner.is_up:
-        return _("It is down: nothing runs there, and what is asked for waits until it is back.")
+        return _("It is down: nothing runs there until it is back.")
     count = len(processes)
     if runner.drained_at is not None:
         if not count:

@@ -226,9 +226,9 @@
     option.tooltip.formatter = function (point) {
       return picture.x + ": " + short(point.value[0]) + "\n" + picture.y + ": " + short(point.value[1]);
     };
-    option.grid = { left: 28, right: 16, top: 12, bottom: 24, containLabel: true };
+    option.grid = { left: 48, right: 16, top: 12, bottom: 40 };
     option.xAxis = axis(picture.x);
-    option.yAxis = Object.assign(axis(picture.y), { nameGap: 40 });
+    option.yAxis = Object.assign(axis(picture.y), { nameGap: 34 });
     option.series = [{ type: "line", silent: true, symbol: "none", tooltip: { show: false }, data: [[least - room, least - room], [most + room, most + room]],
       lineStyle: { color: colours.history, type: "dashed", width: 1.5 } },
       { type: "scatter", symbolSize: 7, data: picture.points.map(function (point) {

@@ -25,10 +25,10 @@ KINDS = {  # of twenty applications
     "plain": 6, "kept awake at times": 2, "schedule": 4, "sources": 3, "drift": 3, "from executions": 2,
 }  # fmt: skip
 PAGES = {
-    "panel": "/",
-    "panel, last page": "/?page=10000",
-    "panel, search": "/?q=sleeper+77",
-    "panel, faulty": "/?show=faulty",
+    "panel": "/applications/",
+    "panel, last page": "/applications/?page=10000",
+    "panel, search": "/applications/?q=sleeper+77",
+    "panel, faulty": "/applications/?show=faulty",
     "API": "/api/v1/applications",
     "API, 200": "/api/v1/applications?limit=200",
 }

@@ -132,11 +132,18 @@ def _awaiting(by: access.Caller) -> Iterator[Need]:
         yield Need(
             f"awaiting-{run.pk}", looks.LEARNING_RUNS["awaiting"], _name(application), _page(application, "models"),
             what, why=(run.gate or {}).get("sentence", ""),
-            cure=_("Reject it; learning again compares with what is live now.") if is_stale
-            else _("Approve it, and it answers from now on; reject it, and the live one stays."),
+            cure=_decision(by, application, is_stale),
             at=run.finished_at or run.created_at, buttons=tuple(_decisions(by, run, is_stale)),
             links=((_("See the learning run"), reverse("panel:learning_run", args=[run.pk])),),
         )  # fmt: skip
+
+
+def _decision(by: access.Caller, row: Application, is_stale: bool) -> str:
+    if not _may(by, access.OPERATE, row):
+        return _("An operator or owner of %(organisation)s decides.") % {"organisation": row.organisation.slug}
+    if is_stale:
+        return _("Reject it; learning again compares with what is live now.")
+    return _("Approve it, and it answers from now on; reject it, and the live one stays.")
 
 
 def _decisions(by: access.Caller, run: LearningRun, is_stale: bool) -> Iterator[Button]:

@@ -35,7 +35,8 @@ def migrate() -> None:
 
 
 def people(known: dict[str, str]) -> None:
-    """Afterwards the demo user owns the demo organisation, with this password and token, if they were new."""
+    """Afterwards the demo user owns the demo organisation, with this password and token, if they were new; and operates
+    the platform, if nobody else does."""
     from ovd_saas.appcore import access
     from ovd_saas.store.records import Membership, Organisation, Token, User
 
@@ -44,6 +45,8 @@ def people(known: dict[str, str]) -> None:
     if is_new:
         user.set_password(known["password"])
         user.save()
+    if not User.objects.filter(is_staff=True, is_active=True).exists():
+        User.objects.filter(pk=user.pk).update(is_staff=True)
     Membership.objects.get_or_create(organisation=organisation, user=user, defaults={"role": Membership.Role.OWNER})
     Token.objects.get_or_create(
         digest=access.digest(known["token"]),

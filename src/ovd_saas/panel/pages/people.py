@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ovd_saas.appcore import access, invitations, letters, passwords
 from ovd_saas.appcore import people as verbs
-from ovd_saas.appcore.refusals import Forbidden, Refusal
+from ovd_saas.appcore.refusals import Refusal
 from ovd_saas.assets import answers, found, navigation
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.store.queries import people
@@ -48,7 +48,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context = {
         "here": "people",
         "page": page,
-        "persons": [(one, _may_link(one.user, by)) for one in people.persons(list(page), owned)],
+        "persons": [(one, _may_link(one, by)) for one in people.persons(list(page), owned)],
         "invitations": list(people.invitations(owned, timezone.now())[:100]),
         "organisations": mine if len(mine) <= MOST_CHOICES else [],
         "roles": ROLES,
@@ -208,14 +208,11 @@ def _user(username: str, by: access.Caller) -> User:
     return user
 
 
-def _may_link(user: User, by: access.Caller) -> bool:
-    if by.is_staff:
-        return user.is_active
-    try:
-        passwords.require_link(user, by)
-    except Forbidden:
-        return False
-    return user.is_active
+def _may_link(person: people.Person, by: access.Caller) -> bool:
+    """As `passwords.require_link` judges, of what was read already."""
+    if by.is_staff or not person.user.is_active:
+        return person.user.is_active
+    return bool(person.memberships) and not person.has_more and not person.user.is_staff
 
 
 def _back() -> str:

@@ -19,15 +19,16 @@ MOST = 8  # of each kind
 LOOKED_AT = 50_000  # newest executions in which any part of an id is looked for
 
 _ID = re.compile(r"[0-9a-f-]{4,36}")
-_NUMBERED = re.compile(r"(?P<name>.*\S)\s+(?:release\s+|version\s+|r|v|#)?(?P<number>\d{1,9})", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?P<name>\S.*?)\s+(?:(?:release|version)\s+|r|v|#)?(?P<number>\d{1,9})", re.IGNORECASE)
 _PART = """
     SELECT id FROM (SELECT id FROM store_execution ORDER BY id DESC LIMIT %s) AS newest
     WHERE id::text LIKE %s ORDER BY id DESC LIMIT %s"""
 
 
 def applications(viewer: Viewer, text: str, *, most: int = MOST) -> list[Application]:
-    """Those with every word in address, title or summary; names that begin with the text come first."""
-    name = text.strip().rsplit("/", 1)[-1]
+    """Those with every word in address, title or summary, or with "org/name" in their address; names that begin with
+    the text come first."""
+    org, slash, name = text.strip().rpartition("/")
     rank = Case(
         When(name__iexact=name, then=Value(0)),
         When(Q(name__istartswith=name) | Q(title__istartswith=name), then=Value(1)),
@@ -35,7 +36,10 @@ def applications(viewer: Viewer, text: str, *, most: int = MOST) -> list[Applica
         default=Value(3),
         output_field=IntegerField(),
     )
-    rows = panel.found(viewer, text=text).annotate(rank=rank).order_by("rank", "organisation__slug", "name")
+    rows = panel.found(viewer, text="" if slash else text)
+    if slash:
+        rows = rows.filter(organisation__slug__icontains=org.strip(), name__icontains=name)
+    rows = rows.annotate(rank=rank).order_by("rank", "organisation__slug", "name")
     return visible.listed(list(rows.values_list("pk", flat=True)[:most]))
 
 

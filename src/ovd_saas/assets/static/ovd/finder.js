@@ -1,4 +1,4 @@
-/* Finder: `/` opens a search over the page; arrows choose, Enter opens, Escape closes. */
+/* Finder: `/` opens a search over the page; arrows choose, Enter opens, Escape closes. The bar shows where one is. */
 (function ($) {
   "use strict";
   var WAIT = 120; // ms after the last key before it is asked
@@ -78,5 +78,9 @@
   });
   $(document).on("click", "[data-finder]", function (event) {
     if (event.target === this) { this.close(); } // beside the box
+  });
+  $(function () { // where the bar scrolls by itself, the page that is open is in sight
+    var nav = document.querySelector(".ovd-nav"), here = nav && nav.querySelector("[aria-current]");
+    if (here) { nav.scrollLeft = here.offsetLeft - nav.offsetLeft - (nav.clientWidth - here.offsetWidth) / 2; }
   });
 })(jQuery);

@@ -3,10 +3,9 @@
 import re
 
 import nh3
-from django.utils.formats import get_format
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from markdown_it import MarkdownIt
 
 _TAGS = {
@@ -14,6 +13,7 @@ _TAGS = {
     "ul", "ol", "li", "a", "table", "thead", "tbody", "tr", "th", "td",
 }  # fmt: skip
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+_MARKS = {"fr": ("\u00a0", ",")}  # between thousands, before the fraction
 _NUMBER = re.compile(r"-?\d+(,\d{3})*(\.\d+)?(e[+-]?\d+)?")
 
 
@@ -33,9 +33,8 @@ def numeral(text: str) -> str:
     """A number as Python writes it, "1,234.5", with the marks of the language; what is no number stays."""
     if not _NUMBER.fullmatch(text):
         return text
-    whole, point, fraction = text.partition(".")
-    whole = whole.replace(",", str(get_format("THOUSAND_SEPARATOR")))
-    return f"{whole}{get_format('DECIMAL_SEPARATOR')}{fraction}" if point else whole
+    apart, mark = _MARKS.get((get_language() or "")[:2], (",", "."))
+    return text.replace(",", "\0").replace(".", mark).replace("\0", apart)
 
 
 def span(seconds: float) -> str:

@@ -142,6 +142,7 @@ LANGUAGE_COOKIE_NAME = "ovd_language"
 LANGUAGE_COOKIE_AGE = 400 * 24 * 3600  # seconds; browsers keep none longer
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 USE_I18N = True
+FORMAT_MODULE_PATH = "ovd_saas.assets.formats"
 USE_TZ = True
 
 STATIC_URL = "/static/"

@@ -1,0 +1,1 @@
+"""Formats: what Django's formats of a language are changed in for our templates."""

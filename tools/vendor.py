@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 FILES = {
@@ -49,11 +50,20 @@ def looks(node_modules: Path, tables: Path, target: Path) -> None:
 
 
 def vendor(node_modules: Path, target: Path) -> None:
-    shutil.rmtree(target, ignore_errors=True)
+    """Afterwards these files are in `target`, and nothing else; whoever is served from it meanwhile misses none."""
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".vendor-") as made:
+        _make(node_modules, Path(made))
+        new = {file.name: file for file in Path(made).iterdir()}
+        for stale in [file for file in target.iterdir() if file.name not in new]:
+            stale.unlink()
+        for name, file in new.items():
+            file.replace(target / name)
+
+
+def _make(node_modules: Path, target: Path) -> None:
     for source, name in FILES.items():
-        copy = target / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(node_modules / source, copy)
+        shutil.copyfile(node_modules / source, target / name)
     for source in BUNDLES.glob("*.js"):
         bundle(node_modules, source, target / f"{source.stem}.min.js")
     looks(node_modules, target / "tables.min.js", target / "tabler.min.css")

@@ -1,7 +1,7 @@
 """Applications: draft, act, describe. Floor 2: may use store, files, engines, domain."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -15,6 +15,7 @@ from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
 from ovd_saas.store.records import Application, Organisation
 
+RACE = timedelta(minutes=10)  # within it, who is refused is told who was faster
 NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
 
 
@@ -83,10 +84,20 @@ def act(*, application: Application, action: str, by: str, now: datetime) -> App
             has_release=application.release is not None,
         )  # fmt: skip
         if refusal is not None:
-            raise NotAllowed(f"{action.capitalize()} {application.address}: {refusal}")
+            raise NotAllowed(f"{action.capitalize()} {application.address}: {refusal}{_lately(application, now)}")
         _do(application, action, by, now)
     application.refresh_from_db()
     return application
+
+
+def _lately(application: Application, now: datetime) -> str:
+    """Who was faster, when the status was changed a moment ago; to go behind a sentence."""
+    rows = application.transitions.filter(region="status", at__gt=now - RACE, actor__startswith="user:")
+    last = rows.order_by("-id").first()
+    if last is None or last.target != application.status:
+        return ""
+    seconds = max(1, round((now - last.at).total_seconds()))
+    return f" {last.reason.removesuffix('.')}, {seconds} s ago."
 
 
 def describe(*, application: Application, title: str | None = None, summary: str | None = None, by: str) -> Application:

@@ -3,27 +3,34 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
 from ovd import preloads
 from ovd_saas.domain import health, learning, service, status
 from ovd_saas.store.records import Application
 
-_DOING = {
-    service.ASLEEP: "Asleep",
-    service.WAKING: "Waking up",
-    service.AWAKE: "Awake",
-    service.DRAINING: "Falling asleep",
+Words = str | Promise
+
+_DOING: dict[str, Words] = {
+    service.ASLEEP: gettext_lazy("Asleep"),
+    service.WAKING: gettext_lazy("Waking up"),
+    service.AWAKE: gettext_lazy("Awake"),
+    service.DRAINING: gettext_lazy("Falling asleep"),
 }
-_LEARNING = {
-    learning.DUE: "Learning is due.",
-    learning.LEARNING: "It is learning.",
-    learning.YIELDING: "Learning gives way to a user.",
-    learning.EVALUATING: "What it learned is being judged.",
+_LEARNING: dict[str, Words] = {
+    learning.DUE: gettext_lazy("Learning is due."),
+    learning.LEARNING: gettext_lazy("It is learning."),
+    learning.YIELDING: gettext_lazy("Learning gives way to a user."),
+    learning.EVALUATING: gettext_lazy("What it learned is being judged."),
 }
-_DECIDED = {
-    status.DRAFT: "Draft",
-    status.SUSPENDED: "Suspended",
-    status.RETIRED: "Retired",
+_DECIDED: dict[str, Words] = {
+    status.DRAFT: pgettext_lazy("an application is", "Draft"),
+    status.SUSPENDED: pgettext_lazy("an application is", "Suspended"),
+    status.RETIRED: pgettext_lazy("an application is", "Retired"),
 }
+_FAULTY = pgettext_lazy("an application is", "Faulty")
 
 
 @dataclass(frozen=True)
@@ -36,16 +43,17 @@ class Story:
 
 
 def of(application: Application) -> Story:
-    doing = _DOING.get(application.service, application.service)
+    doing = str(_DOING.get(application.service, application.service))
     if application.status != status.ENABLED:
-        decided = _DECIDED[application.status]
-        doing = decided if application.service == service.ASLEEP else f"{decided}; {doing.lower()}"
+        decided = str(_DECIDED[application.status])
+        is_still = application.service == service.ASLEEP
+        doing = decided if is_still else _("{decided}; {doing}").format(decided=decided, doing=doing.lower())
     elif application.health == health.FAULTY:
-        doing = f"Faulty; {doing.lower()}"
+        doing = _("{decided}; {doing}").format(decided=_FAULTY, doing=doing.lower())
     return Story(
         doing=doing,
         why=application.reason,
-        learning=_LEARNING.get(application.learning, ""),
+        learning=str(_LEARNING.get(application.learning, "")),
     )
 
 
@@ -58,29 +66,39 @@ def learns(application: Application) -> bool:
 def waking(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     """How it wakes, and what keeps it awake, in words."""
     execute, sleep = manifest.get("execute", {}), manifest.get("sleep", {})
-    names = preloads.libraries(sleep.get("preload") or [])
-    birth = "imports everything itself" if sleep.get("wake") == "spawn" else "is forked from a template"
+    names = ", ".join(preloads.libraries(sleep.get("preload") or []))
     said = [
-        ("A process", f"{birth}, which has imported {', '.join(names)}" if names else birth),
-        ("Kept awake", f"{sleep.get('keep_awake')}, {sleep.get('time_zone')}" if sleep.get("keep_awake") else ""),
-        ("Woken ahead", "of regular use" if sleep.get("predict") else ""),
-        ("Processes at once", f"up to {execute['max_replicas']}" if execute.get("max_replicas", 1) > 1 else ""),
+        (_("A process"), _birth(sleep.get("wake") == "spawn", names)),
+        (_("Kept awake"), f"{sleep.get('keep_awake')}, {sleep.get('time_zone')}" if sleep.get("keep_awake") else ""),
+        (_("Woken ahead"), _("of regular use") if sleep.get("predict") else ""),
+        (
+            _("Processes at once"),
+            _("up to {number}").format(number=execute["max_replicas"]) if execute.get("max_replicas", 1) > 1 else "",
+        ),
     ]
     return [(name, words) for name, words in said if words and manifest]
+
+
+def _birth(is_spawned: bool, names: str) -> str:
+    if is_spawned:
+        return _("imports everything itself")
+    if not names:
+        return _("is forked from a template")
+    return _("is forked from a template, which has imported {names}").format(names=names)
 
 
 def limits(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     """What the manifest declares about resources and time, in words."""
     resources, execute, sleep = (manifest.get(part, {}) for part in ("resources", "execute", "sleep"))
     said = [
-        ("Memory", resources.get("memory_mb"), "MB"),
-        ("Processors", resources.get("cpus"), ""),
-        ("Graphics cards", resources.get("gpus") or None, ""),
-        ("Disk", resources.get("disk_mb"), "MB"),
-        ("Time for one run", execute.get("timeout"), "s"),
-        ("Runs at once", execute.get("concurrency"), ""),
-        ("Most in the queue", execute.get("max_queue"), ""),
-        ("Attempts", execute.get("max_attempts"), ""),
-        ("Falls asleep after", sleep.get("after"), "s of quiet"),
+        (_("Memory"), resources.get("memory_mb"), _("{value} MB")),
+        (_("Processors"), resources.get("cpus"), "{value}"),
+        (_("Graphics cards"), resources.get("gpus") or None, "{value}"),
+        (_("Disk"), resources.get("disk_mb"), _("{value} MB")),
+        (_("Time for one run"), execute.get("timeout"), _("{value} s")),
+        (_("Runs at once"), execute.get("concurrency"), "{value}"),
+        (_("Most in the queue"), execute.get("max_queue"), "{value}"),
+        (_("Attempts"), execute.get("max_attempts"), "{value}"),
+        (_("Falls asleep after"), sleep.get("after"), _("{value} s of quiet")),
     ]
-    return [(name, f"{value:g} {unit}".strip()) for name, value, unit in said if isinstance(value, int | float)]
+    return [(name, unit.format(value=f"{value:g}")) for name, value, unit in said if isinstance(value, int | float)]

@@ -30,10 +30,12 @@ from ovd_saas.panel.pages import (
     releases,
     samples,
     search,
+    settings,
     shares,
     system,
     timeline,
     tokens,
+    words,
 )
 
 APPLICATION = "applications/<slug:org>/<slug:name>/"
@@ -56,6 +58,8 @@ urlpatterns = [
     path("applications/new/adopt/", new.adopt, name="new_adoption"),
     path(APPLICATION, application.show, name="application"),
     path(f"{APPLICATION}actions/", actions.act, name="act"),
+    path(f"{APPLICATION}take/", actions.take, name="take_release"),
+    path(f"{APPLICATION}describe/", settings.describe, name="describe"),
     path(f"{APPLICATION}network/", network.change, name="network"),
     path("samples/", collections.index, name="samples"),
     path("samples/<slug:org>/<slug:slug>/", collections.show, name="collection"),
@@ -118,6 +122,7 @@ urlpatterns = [
     path("machines/<int:id_>/drain/", machines.drain, name="drain"),
     path("machines/<int:id_>/take-back/", machines.take_back, name="take_back"),
     path("machines/processes/<uuid:id_>/evict/", machines.evict, name="evict"),
+    path("said/", words.said, name="said"),
     path("search/", search.index, name="search"),
     path("tokens/", tokens.index, name="tokens"),
     path("tokens/<int:id_>/revoke/", tokens.revoke, name="revoke_token"),

@@ -6,14 +6,14 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from ovd_saas.appcore import access
+from ovd_saas.appcore import access, adoptions
 from ovd_saas.assets import found, looks
 from ovd_saas.assets.fragments import show as shown
 from ovd_saas.domain import applications as rules
-from ovd_saas.panel import stories
+from ovd_saas.panel import foresight, stories
 from ovd_saas.panel.pages import data, executions, learning, models, overview, releases, samples, settings, timeline
 from ovd_saas.panel.tabs import Tab
-from ovd_saas.store.queries import pages
+from ovd_saas.store.queries import loads, pages
 from ovd_saas.store.records import Application
 
 TABS: tuple[Tab, ...] = (
@@ -48,6 +48,8 @@ def show(request: HttpRequest, org: str, name: str) -> HttpResponse:
         "actions": _actions(row) if may_operate else [],
         "may_operate": may_operate,
         "may_push": access.may(by, access.PUSH, org),
+        "offered": adoptions.offered(row),
+        "upstream_seen": row.upstream is not None and access.may(by, access.SEE, row.upstream.organisation.slug),
         "tab": tab,
         "learns": learns,
         "tabs": [one for one in TABS if learns or not one.of_learning],
@@ -61,10 +63,16 @@ def show(request: HttpRequest, org: str, name: str) -> HttpResponse:
 
 
 def _actions(row: Application) -> list[dict[str, Any]]:
-    """Exactly the legal ones, each with what it will do."""
+    """Exactly the legal ones, each with what it will do, and what it would meet now."""
     legal = rules.legal_actions(row.status, row.service, row.health, has_release=row.release is not None)
+    load = loads.of(row)
     return [
-        {"name": name, "look": looks.ACTIONS[name], "effect": looks.ACTION_EFFECTS[name]}
+        {
+            "name": name,
+            "look": looks.ACTIONS[name],
+            "effect": looks.ACTION_EFFECTS[name],
+            "now": foresight.of(row, name, load),
+        }
         for name in rules.ACTIONS
         if legal[name] is None
     ]

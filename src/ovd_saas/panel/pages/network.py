@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from ovd import reach
@@ -39,5 +40,6 @@ def change(request: HttpRequest, org: str, name: str) -> HttpResponse:
     except Refusal as refusal:
         return answers.refused(request, refusal, back=back)
     reached = card(changed)["reached"]
-    said = f"It may reach {', '.join(reached)}, from its next start on." if reached else "It reaches nothing."
+    may = _("It may reach {hosts}, from its next start on.").format(hosts=", ".join(reached))
+    said = may if reached else _("It reaches nothing.")
     return answers.done(request, said, back=back)

@@ -8,23 +8,35 @@ from django.utils.translation import gettext_lazy as _
 from ovd_saas.appcore import network as reaching
 from ovd_saas.domain import diagram
 from ovd_saas.panel import learning_words, stories
+from ovd_saas.panel.stories import Words
 from ovd_saas.panel.tabs import Tab
 from ovd_saas.store.queries import executions, learning_runs, models, panel, received, timeline
 from ovd_saas.store.records import Application
 
+REGIONS: dict[str, Words] = {
+    "service": _("Waking and sleeping"),
+    "learning": _("Learning"),
+    "status": _("Decided by people"),
+    "health": _("Health"),
+}
+
 
 def tab(request: HttpRequest, row: Application) -> dict[str, Any]:
     """What the tab shows."""
+    first = ("service", "learning") if stories.learns(row) else ("service", "status")
     return {
-        "diagrams": [
-            (region.capitalize(), diagram.diagram({region: getattr(row, region)}, machines=(region,)))
-            for region in ("service", "learning", "status", "health")
-        ],
+        "diagrams": [_drawn(row, region) for region in first],
+        "more_diagrams": [_drawn(row, region) for region in REGIONS if region not in first],
         "refused_hosts": [] if row.network_allowed else reaching.wished(row.release),
         "executions": executions.recent(row, limit=6),
         "transitions": timeline.of(row, limit=6),
         **(_learned(row) if stories.learns(row) else {}),
     }
+
+
+def _drawn(row: Application, region: str) -> tuple[Words, str]:
+    """The machine of a region with its present state lit, and what it is called."""
+    return REGIONS[region], diagram.diagram({region: getattr(row, region)}, machines=(region,))
 
 
 def _learned(row: Application) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import stage
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 from ovd.client import Client
 
@@ -88,17 +88,23 @@ def run_samples(page: Page, base: str) -> None:
         sample.click()
         button = page.locator("[data-run-button]:not([disabled])")
         if button.count():
-            button.click()
-            page.wait_for_url(re.compile(r"/executions/"), timeout=60_000)
+            try:
+                button.click()
+                page.wait_for_url(re.compile(r"/executions/"), timeout=60_000, wait_until="commit")
+            except Error as error:
+                print(f"  {link}: {error.message.splitlines()[0]}", flush=True)
 
 
 def shoot(context: BrowserContext, base: str, place: str, path: Path) -> None:
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.goto(base + place, wait_until="load")
-    page.wait_for_function(CHARTS)
-    page.wait_for_timeout(150)  # of what moves in once
+    try:
+        page.goto(base + place, wait_until="load")
+        page.wait_for_function(CHARTS)
+        page.wait_for_timeout(150)  # of what moves in once
+    except Error as error:
+        complaints.append(error.message.splitlines()[0])
     wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
     page.screenshot(path=path, full_page=True)
     print(path.name, place, *complaints, *(["scrolls sideways"] if wide else []), flush=True)

@@ -124,6 +124,13 @@ COMPOSED = (  # put together from pieces in the code
     "{count} of {samples} samples break the declared schema; nothing was stored. {faults}",
 )
 PARTS = (  # stand in the places of others
+    "the text {text}",
+    "the number {number}",
+    "null",
+    "a list",
+    "an object",
+    "true",
+    "false",
     "Monday",
     "Tuesday",
     "Wednesday",
@@ -290,13 +297,54 @@ COMPOSED_INSTEAD = (  # what the code has of them
     "Skipped: [drift]",
     "{past} by",
 )
+FAULTS = (  # what is wrong with one field of a form: sdk/src/ovd/values.py, schema.py, uploads.py
+    "is missing and has no default.",
+    "is missing.",
+    "must be a number, not {found}.",
+    "must be a whole number, not {found}.",
+    "must be true or false, not {found}.",
+    "must be a text, not {found}.",
+    "must be a file, not {found}.",
+    "is {found}; give a finite number.",
+    "is beyond the range of numbers, which ends at 1.8e308.",
+    "has {count} character; the least is {least}.",
+    "has {count} characters; the least is {least}.",
+    "has {count} characters; the most is {most}.",
+    "has {count} value; the least is {least}.",
+    "has {count} values; the least is {least}.",
+    "has {count} values; the most is {most}.",
+    "has {count} row; the least is {least}.",
+    "has {count} rows; the least is {least}.",
+    "has {count} rows; the most is {most}.",
+    "is {shown}; the least is {least}.",
+    "is {shown}; the most is {most}.",
+    "is {found}; it must be one of {shown}.",
+    "does not match the pattern {pattern}",
+    "has {found} as value {place}; a value is a number, or null for a gap.",
+    "has {times} times for {count} values; give one time for each value.",
+    "lacks the column {names}; it has {there}.",
+    "lacks the columns {names}; it has {there}.",
+    "must be a moment such as 2022-03-01T00:00:00Z, not {found}.",
+    "is {found}; a moment is written such as 2022-03-01T00:00:00Z.",
+    "has {found} as time {place}; a time is written such as 2022-03-01T00:00:00Z.",
+    "{size} is over the limit of {limit}. Send a smaller file, or ask the author to raise it.",
+    "the file {name} is {found}; send {allowed}.",
+    "the file {name} is said to be {found} but is not text in UTF-8.",
+    "the file {name} is no image: it is {found}. Send {allowed}.",
+    "the file is not text in UTF-8 (byte {start}). Save it as CSV in UTF-8.",
+    "the file is not JSON: {error}.",
+    "the file is not CSV: {error}.",
+    "record {number} of the CSV has {cells} cells; the header has {columns}.",
+    "record {number} of the CSV has {cell} as its value, which is no number.",
+    "a series has a column of times and one of values; the CSV has {columns} columns.",
+)
 MORE = ("Skipped: nothing is left that no run has taken.", "A person has to approve it.")
 
 
 def gather() -> Iterator[tuple[str, str, str]]:
     """Each template once or more, with where it was found."""
     here = "tools/sentences.py"
-    yield from ((here, one, SENTENCE) for one in (*COMPOSED, *MORE))
+    yield from ((here, one, SENTENCE) for one in (*COMPOSED, *FAULTS, *MORE))
     yield from ((here, one, PART) for one in PARTS)
     paths = [path for folder in FOLDERS for path in sorted((SOURCES / folder).rglob("*.py"))]
     for path in [*paths, *(SOURCES / file for file in FILES)]:

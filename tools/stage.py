@@ -69,7 +69,7 @@ def _push(client: Client, folder: Path, name: str) -> bool:
 
     def is_built() -> bool:
         nonlocal state
-        state = client.release(f"{ORG}/{name}", release.number).state
+        state = client.release(f"{ORG}/{name}", release.number).status
         return state != "building"
 
     until(is_built, BUILD_WITHIN_SECONDS, f"{name} is built")

@@ -39,7 +39,8 @@ Found = tuple[str, str | tuple[str, str], str | None]  # (file, text or (one, ma
 
 def _files(pattern: str) -> list[Path]:
     found = [path for floor in FLOORS for path in (PACKAGE / floor).rglob(pattern)]
-    return sorted(path for path in found if not {"vendor", "words"} & set(path.relative_to(PACKAGE).parts[:-1]))
+    folders = [(path, path.relative_to(PACKAGE).parts[:-1]) for path in found]
+    return sorted(path for path, parts in folders if "words" not in parts and not any("vendor" in one for one in parts))
 
 
 def _of_python() -> Iterator[Found]:

@@ -42,17 +42,26 @@
     $("[data-form-problem]").prop("hidden", true);
   }
   function complain(answer) {
-    var body = answer.responseJSON || {}, errors = body.errors || [], rest = [];
-    errors.forEach(function (error) {
+    var body = answer.responseJSON || {}, errors = body.errors || [];
+    var general = window.ovd.problem(answer);
+    window.ovd.words.said(errors.map(function (error) { return error.message; }).concat([general])).then(function (told) {
+      point(errors, told, told[errors.length]);
+    });
+  }
+  /* Each fault beside its field; what belongs to none stands above the form. */
+  function point(errors, told, general) {
+    var rest = [];
+    errors.forEach(function (error, at) {
       var name = String(error.field || "").replace(/^inputs\./, "").split(/[.[]/)[0];
       var field = fields().filter(function (one) { return one.dataset.field === name; })[0];
-      if (!field) { rest.push((error.field ? error.field + " " : "") + error.message); return; }
-      $(field).find("[data-field-error]").text(window.ovd.words("“{field}” {fault}", { field: $(field).find(".form-label, .form-check-label, legend").first().text().trim(), fault: error.message }));
+      if (!field) { rest.push((error.field ? error.field + " " : "") + told[at]); return; }
+      var label = $(field).find(".form-label, .form-check-label, legend").first().text().trim();
+      $(field).find("[data-field-error]").text(window.ovd.words("“{field}” {fault}", { field: label, fault: told[at] }));
       $(field).find("input, textarea, select").not("[data-slider]").addClass("is-invalid").attr("aria-invalid", "true");
       $(field).closest("details").attr("open", "");
     });
     if (!errors.length || rest.length) {
-      $("[data-form-problem]").prop("hidden", false).text(rest.join(" ") || window.ovd.problem(answer));
+      $("[data-form-problem]").prop("hidden", false).text(rest.join(" ") || general);
     }
     $("[data-run] [aria-invalid]").first().trigger("focus");
   }

@@ -14,7 +14,7 @@ from ovd_saas.store import notices
 from ovd_saas.store.records import Application
 
 QUIET = 20.0  # seconds of silence before a comment keeps the connection open
-ANYBODY = frozenset({"reconnected", "runner", "measure"})  # notices that name nobody's application
+ANYBODY = frozenset({"reconnected", "runner", "measure", "access"})  # notices that name nobody's application
 
 _organisations: dict[int, str] = {}  # application id -> slug of its organisation, which never changes
 

@@ -65,6 +65,7 @@
   $(document).on("keydown", "#finder-text", function (event) {
     if (event.key === "ArrowDown") { event.preventDefault(); choose(chosen + 1); }
     if (event.key === "ArrowUp") { event.preventDefault(); choose(chosen - 1); }
+    if (event.key === "Escape") { event.preventDefault(); finder().close(); } // not only empty the field
   });
   $(document).on("submit", "[data-finder] form", function (event) {
     var one = options()[chosen];

@@ -16,7 +16,7 @@ _KINDS = {
     "boolean": gettext_lazy("yes or no"),
     "text": gettext_lazy("a text"),
     "choice": gettext_lazy("one of a list"),
-    "datetime": gettext_lazy("a moment"),
+    "datetime": gettext_lazy("a date with its time"),
     "image": gettext_lazy("a picture"),
     "file": gettext_lazy("a file"),
     "series": gettext_lazy("a series of values"),
@@ -69,10 +69,12 @@ def _plain(value: Any) -> str:
     return numeral(f"{value:g}") if isinstance(value, int | float) else ""
 
 
-def outlook(application: Application, lookout: Lookout | None, *, pending: int, least: int) -> list[str]:
+def outlook(application: Application, lookout: Lookout | None, *, came: int, pending: int, least: int) -> list[str]:
     """How much is there, how much is missing, and what makes it learn next."""
     said = []
-    if not pending:
+    if not came:
+        said.append(_("Nothing has come yet."))
+    elif not pending:
         said.append(_("Everything that came has been learned."))
     elif pending >= least:
         said.append(

@@ -44,7 +44,9 @@ def tab(request: HttpRequest, row: Application) -> dict[str, Any]:
         "learn": learn,
         "totals": totals,
         "least": least,
-        "outlook": sample_words.outlook(row, panel.lookout(row), pending=totals.pending, least=least),
+        "outlook": sample_words.outlook(
+            row, panel.lookout(row), came=totals.samples, pending=totals.pending, least=least
+        ),
         "spans": [(key, words, key == span) for key, (words, _length) in SPANS.items()],
         "span": span,
         "received": _received(row, totals, span, now),

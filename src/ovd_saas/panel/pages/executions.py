@@ -90,7 +90,7 @@ def _legal(by: access.Caller, row: Execution, is_final: bool) -> dict[str, Any]:
     return {
         "may_cancel": not is_final and shares.may(by, row),
         "may_run_again": may_execute and row.application.status == "enabled" and not reruns.why_not(row),
-        "may_change": may_execute and row.taken_down_at is None,
+        "may_change": may_execute and is_final and row.taken_down_at is None,
         "may_share": may_share,
         "shares": [(one, one.created_by_id == by.user_id) for one in open_links] if may_share else [],
         "share_count": len(open_links),

@@ -9,6 +9,7 @@ from playwright.sync_api import FilePayload, Page, expect
 
 import pages_learning
 import pages_rows
+from ovd_saas.appcore import triggers
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
 from ovd_saas.store.queries import models
@@ -29,7 +30,7 @@ def fresh(live: str) -> Application:
 def test_a_file_is_sent_and_appears_without_a_reload(fresh: Application, open_page: Open) -> None:
     page = connected(open_page(f"/applications/acme/{fresh.name}/?tab=data"))
     page.evaluate("window.stayed = true")
-    expect(page.get_by_text("No data has come yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No data has come yet")).to_be_visible()
     sent = file("flow.csv", "at,flow", "2026-03-01T00:00:00Z,12.5", "2026-03-01T01:00:00Z,11.8")
     page.locator("#feed-file").set_input_files([sent])
     expect(page.locator("[data-feed-chosen]")).to_contain_text("flow.csv")
@@ -81,7 +82,9 @@ def told(run: LearningRun, kind: str, **body: Any) -> None:
 def test_a_run_is_followed_from_learn_now_to_its_end(fresh: Application, open_page: Open) -> None:
     pages_learning.batch(fresh, 1, pages_learning.flows(0, 120))
     tab = connected(open_page(f"/applications/acme/{fresh.name}/?tab=learning"))
-    tab.get_by_role("button", name="Learn now").click()
+    tab.get_by_role("button", name="Learn now…").click()
+    expect(tab.get_by_role("dialog")).to_contain_text("It learns from all data, 120 samples; 120 of them are new.")
+    tab.get_by_role("button", name="Learn", exact=True).click()
     expect(tab.get_by_text("Learning run 1 is queued; it begins by itself.")).to_be_visible()
     run = LearningRun.objects.get()
     page = connected(open_page(f"/learning-runs/{run.pk}/"))
@@ -127,6 +130,43 @@ def test_a_candidate_is_approved_and_undone_in_three_clicks(live: str, open_page
     found = models.live(app)
     assert found is not None
     assert found.number == 2
+
+
+def test_a_candidate_is_approved_where_its_learning_is_looked_at(live: str, open_page: Open) -> None:
+    app = pages_learning.digits(pages_rows.person())
+    page = connected(open_page(f"/applications/acme/{app.name}/?tab=learning"))
+    asked = page.get_by_label("Version 2 awaits approval")
+    expect(asked).to_contain_text("accuracy is 0.913, 3.6 % higher than version 1")
+    asked.get_by_role("link", name="Look at it closely").click()
+    expect(page.locator("[data-story]")).to_contain_text("passed the gate and waits for a person")
+    expect(page.locator("#pairs[data-drawn]")).to_be_visible()
+    page.get_by_role("button", name="Approve: make version 2 live").click()
+    expect(page.locator("[data-story]")).to_contain_text("It made version 2, which went live. Version 2 answers now.")
+    expect(page.get_by_label("Why, and what came of it")).to_contain_text("to this day")
+    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+
+
+def test_what_makes_it_learn_is_paused_and_says_so_until_it_is_resumed(fresh: Application, open_page: Open) -> None:
+    triggers.look(fresh.pk, timezone.now())
+    page = connected(open_page(f"/applications/acme/{fresh.name}/?tab=learning"))
+    page.evaluate("window.stayed = true")
+    expect(page.locator("[data-next]")).to_have_text("Learns when 100 samples have arrived.")
+    page.get_by_role("button", name="Pause…").click()
+    page.get_by_label("Reason, for everybody who wonders").fill("The meter is being changed")
+    page.get_by_role("button", name="Pause", exact=True).click()
+    notice = page.get_by_label("It learns only when a person asks")
+    expect(notice).to_contain_text("“The meter is being changed”")
+    expect(page.locator("[data-next]")).to_have_text("Learns only when a person asks: ana paused what makes it learn.")
+    pages_learning.batch(fresh, 1, pages_learning.flows(0, 120))
+    triggers.look(fresh.pk, timezone.now())
+    expect(page.locator("#evaluations")).to_contain_text("Skipped: paused by ana: The meter is being changed.")
+    other = open_page(f"/applications/acme/{fresh.name}/")
+    expect(other.locator("[data-key=card-learning]")).to_contain_text("Learns only when asked")
+    rested(page)
+    page.get_by_role("button", name="Let it learn by itself again").click()
+    expect(page.locator("[data-messages]")).to_contain_text("made learning run 1 due")
+    expect(notice).to_have_count(0)
+    assert page.evaluate("window.stayed")
 
 
 def test_taking_a_batch_down_names_the_versions_first(live: str, open_page: Open) -> None:

@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +177,14 @@ def test_the_runner_loads_no_django_and_no_database(shared: Runner) -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert json.loads(said) == []
+
+
+def test_hello_says_how_busy_the_machine_was_and_is(shared: Runner) -> None:
+    before = shared.engine.hello()
+    deadline = time.process_time() + 0.2
+    while time.process_time() < deadline:
+        pass
+    after = shared.engine.hello()
+    assert before.busy_seconds is not None and after.busy_seconds is not None
+    assert after.busy_seconds - before.busy_seconds >= 0.1
+    assert 0 < after.used_mb <= after.memory_mb

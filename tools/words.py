@@ -122,6 +122,9 @@ def write() -> None:
     for language, path, known in catalogues():
         known.update(texts[path.stem], no_fuzzy_matching=True, update_creation_date=False)
         known.obsolete.clear()
+        known.header_comment = (
+            f"# {language} of OVD-SaaS. Which word stands for which: docs/how-to/translate-the-pages.md."
+        )
         known.last_translator = known.language_team = known.msgid_bugs_address = "OVD-SaaS"
         with path.open("wb") as file:
             write_po(file, known, width=120, include_lineno=False, sort_output=True)

@@ -65,6 +65,19 @@ def test_a_draft_is_made_and_has_an_address(owner: Client) -> None:
     assert owner.get(made["Location"]).json()["status"] == "draft"
 
 
+def test_another_application_is_adopted(owner: Client, echo: Application) -> None:
+    made = send(owner, "post", "/api/v1/applications", {"org": "acme", "name": "ours", "upstream": "acme/echo"})
+    assert (made.status_code, made["Location"]) == (201, "/api/v1/applications/acme/ours")
+    found = made.json()
+    assert (found["upstream"], found["status"], found["release"]) == ("acme/echo", "enabled", 1)
+    makers.application("secret", "elsewhere")
+    foreign = {"org": "acme", "name": "theirs", "upstream": "elsewhere/secret"}
+    assert send(owner, "post", "/api/v1/applications", foreign).status_code == 404
+    draft = makers.draft("empty")
+    refused = send(owner, "post", "/api/v1/applications", {"org": "acme", "name": "none", "upstream": draft.address})
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_adoptable")
+
+
 def test_a_name_that_is_taken_is_a_conflict(owner: Client, echo: Application) -> None:
     problem(send(owner, "post", "/api/v1/applications", {"org": "acme", "name": "echo"}), 409, "name_taken")
 

@@ -29,8 +29,8 @@ class NothingToTake(Refusal):
 
 
 def adopt(
-    *, upstream: Application, organisation: Organisation, name: str, title: str = "", by: str, by_id: int | None,
-    now: datetime,
+    *, upstream: Application, organisation: Organisation, name: str, title: str = "", summary: str = "", by: str,
+    by_id: int | None, now: datetime,
 ) -> Application:  # fmt: skip
     """Afterwards the organisation has an application of that name that runs the upstream's current release, enabled
     and asleep, without data or models yet. The caller has seen to it that the person may see the upstream.
@@ -49,8 +49,9 @@ def adopt(
         Application.objects.filter(pk=made.pk).update(upstream=upstream)
         release = _copied(upstream, upstream.release, made, by_id, now)
         releases.take_over(application=editions.locked(made.pk), release=release, by=by, now=now)
-        if title:
-            Application.objects.filter(pk=made.pk).update(title=title)
+        own = {name: words for name, words in (("title", title), ("summary", summary)) if words}
+        if own:
+            Application.objects.filter(pk=made.pk).update(**own)
     made.refresh_from_db()
     return made
 

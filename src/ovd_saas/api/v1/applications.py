@@ -12,7 +12,7 @@ from ovd import reach
 from ovd_saas.api.callers import Request
 from ovd_saas.api.shapes import Answer, Body, Cursor, Limit, Text
 from ovd_saas.api.v1 import lookups
-from ovd_saas.appcore import access, applications, network
+from ovd_saas.appcore import access, adoptions, applications, network
 from ovd_saas.domain import applications as rules
 from ovd_saas.domain.phase import phase
 from ovd_saas.store.queries import applications as queries
@@ -103,12 +103,18 @@ class ApplicationPage(Answer):
 
 
 class NewApplication(Body):
-    """A draft without code; pushing a release makes an application by itself."""
+    """A draft without code, or an adoption of another one; pushing a release makes an application by itself."""
 
     org: Text = Field(max_length=50)
     name: Text = Field(description="2 to 40 lower-case letters, digits and hyphens, beginning with a letter.")
     title: Text = Field("", max_length=200)
     summary: Text = Field("", max_length=500)
+    upstream: Text | None = Field(
+        None,
+        max_length=100,
+        description="org/name of an application that you may see, to adopt it: the new one runs its current release, "
+        "on data of its own; a later release waits until somebody takes it.",
+    )
 
 
 class ApplicationChange(Body):
@@ -173,15 +179,21 @@ def list_applications(request: Request, cursor: Cursor = None, limit: Limit = 50
 
 @router.post("/applications", response={201: ApplicationShape}, summary="Make a draft")
 def create_application(request: Request, response: HttpResponse, new: NewApplication) -> Status[dict[str, Any]]:
-    made = applications.draft(
-        organisation=lookups.organisation(request, new.org, access.PUSH),
-        name=new.name,
-        title=new.title,
-        summary=new.summary,
-        by=request.auth.actor,
-        by_id=request.auth.user_id,
-        now=timezone.now(),
-    )
+    organisation = lookups.organisation(request, new.org, access.PUSH)
+    about: dict[str, Any] = {
+        "organisation": organisation,
+        "name": new.name,
+        "title": new.title,
+        "by": request.auth.actor,
+        "by_id": request.auth.user_id,
+        "now": timezone.now(),
+    }
+    if new.upstream is None:
+        made = applications.draft(summary=new.summary, **about)
+    else:
+        org, _slash, name = new.upstream.partition("/")
+        made = adoptions.adopt(upstream=lookups.application(request, org, name), summary=new.summary, **about)
+        made = lookups.application(request, new.org, new.name)
     response["Location"] = f"/api/v1/applications/{made.address}"
     return Status(201, describe(made, request.auth))
 

@@ -44,7 +44,7 @@ async def heard(stream: Any, about: str) -> dict[str, Any]:
                     event: dict[str, Any] = json.loads(line.removeprefix("data: "))
                     if event["about"] == about:
                         return event
-                    assert event["about"] == "reconnected"
+                    assert event["about"] in ("reconnected", "access")
     raise AssertionError("The stream ended.")
 
 
@@ -66,6 +66,35 @@ async def test_a_member_hears_of_his_own_applications_only(database_url: str) ->
             await sync_to_async(notify)("application", id=own.pk)
             await asyncio.wait([listening], timeout=0.2)
         assert (await listening)["application"] == own.pk
+    finally:
+        await stream.aclose()
+        await hub().stop()
+
+
+async def test_who_lost_the_role_hears_of_it_and_then_of_nothing_more(database_url: str) -> None:
+    from ovd_saas.appcore import people
+
+    application = await sync_to_async(makers.application)("echo", "acme")
+    person = await sync_to_async(pages_rows.person)("ana", "member", "acme")
+    client = AsyncClient()
+    await client.aforce_login(person)
+    answer: Any = await client.get("/events/")
+    stream = aiter(answer)
+    try:
+        assert b"retry" in await anext(stream)
+        listening = asyncio.create_task(heard(stream, "access"))
+        await asyncio.wait([listening], timeout=0.2)
+        await sync_to_async(people.remove)(organisation=application.organisation, user=person, by="user:boss")
+        while not listening.done():
+            await sync_to_async(notify)("access")
+            await asyncio.wait([listening], timeout=0.2)
+        await listening
+        listening = asyncio.create_task(heard(stream, "runner"))  # it refuses to see anything before but of nobody
+        await sync_to_async(notify)("application", id=application.pk)
+        while not listening.done():
+            await sync_to_async(notify)("runner")
+            await asyncio.wait([listening], timeout=0.2)
+        await listening
     finally:
         await stream.aclose()
         await hub().stop()

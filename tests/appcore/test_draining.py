@@ -3,7 +3,7 @@
 The engine keeps processes in memory; plan, loops, transitions and PostgreSQL are the real ones.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -18,6 +18,7 @@ from ovd_saas.store.queries import measures
 from ovd_saas.store.records import Execution, Measure, Process, Runner
 
 pytestmark = pytest.mark.django_db
+BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SAID = "Machine shelf is being drained since"
 
 
@@ -129,7 +130,7 @@ def test_only_a_living_process_that_serves_is_evicted_and_the_refusal_says_what_
 
 def told(runner: Runner, worked: float, seconds: float) -> None:
     facts = {**runner.facts, "busy_seconds": worked, "used_mb": 700, "cpus": 4}
-    seen_at = timezone.now() + timedelta(seconds=seconds)
+    seen_at = BEGIN + timedelta(seconds=seconds)
     Runner.objects.filter(pk=runner.pk).update(facts=facts, seen_at=seen_at)
 
 

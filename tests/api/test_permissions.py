@@ -18,6 +18,7 @@ READS = [
     f"{A}/releases",
     f"{A}/releases/1",
     f"{A}/releases/1/log",
+    f"{A}/samples",
     f"{A}/executions",
     f"{A}/timeline",
     f"{A}/triggers",
@@ -30,6 +31,7 @@ READS = [
 CHANGES = [
     ("post", f"{A}/actions/wake", None),
     ("post", f"{A}/releases", None),
+    ("post", f"{A}/releases/1/actions/withdraw", None),
     ("patch", A, {"title": "T"}),
     ("patch", A, {"network_allowed": ["api.example.org"]}),
     ("post", "/api/v1/applications", {"org": "acme", "name": "new"}),

@@ -18,6 +18,7 @@ from api.listening import Listener
 from api.reading import problem
 from ovd_saas.api import uploads
 from ovd_saas.api.v1 import releases
+from ovd_saas.appcore import samples
 from ovd_saas.files import store
 from ovd_saas.store import transitions
 from ovd_saas.store.notices import notify
@@ -178,3 +179,37 @@ async def test_a_build_is_followed_live(listener: Listener, echo: Application) -
         assert (await waiting).body == {"text": "Resolving\n"}
         await sync_to_async(transitions.release)(release.pk, "succeed", ready_at=timezone.now())
         assert [event.kind async for event in stream] == ["done"]
+
+
+def test_two_releases_are_compared_in_words(owner: Client, echo: Application) -> None:
+    owner.post(f"{A}/releases", {"archive": archive(**{"requirements.lock": "six==1.16.0\n", "a.py": "1"})})
+    owner.post(f"{A}/releases", {"archive": archive(**{"requirements.lock": "six==1.17.0\n"})})
+    found = owner.get(f"{A}/releases/3/changes", {"against": 2}).json()
+    assert found["packages"] == [{"kind": "changed", "what": "six", "detail": "1.16.0 → 1.17.0"}]
+    assert [(one["kind"], one["what"]) for one in found["files"]] == [
+        ("removed", "a.py"), ("changed", "requirements.lock"),
+    ]  # fmt: skip
+    problem(owner.get(f"{A}/releases/3/changes", {"against": 9}), 404, "not_found")
+    problem(owner.get(f"{A}/releases/3/changes", {"against": 10**12}), 422, "invalid")
+    problem(owner.get(f"{A}/releases/1/changes", {"against": 3}), 422, "unreadable_archive")  # its bytes are nowhere
+
+
+def test_a_release_is_withdrawn_restored_and_made_current(owner: Client, echo: Application) -> None:
+    makers.release(echo, 2)
+    assert owner.post(f"{A}/releases/2/actions/withdraw").json()["withdrawn_at"] is not None
+    problem(owner.post(f"{A}/releases/2/actions/use"), 409, "release_not_ready")
+    assert owner.post(f"{A}/releases/2/actions/restore").json()["withdrawn_at"] is None
+    assert owner.post(f"{A}/releases/2/actions/use").json()["is_current"] is True
+    problem(owner.post(f"{A}/releases/2/actions/build"), 409, "release_not_ready")
+    assert owner.post(f"{A}/releases/2/actions/check").status_code == 200
+
+
+def test_samples_are_those_that_a_visitor_is_offered(owner: Client, echo: Application) -> None:
+    now = timezone.now()
+    samples.add(place=echo, title="Loud", inputs={"text": "HELLO"}, credit="Ana", by_id=None, now=now)
+    samples.add(place=echo, title="Odd", inputs={"nothing": 1}, by_id=None, now=now)
+    [found] = owner.get(f"{A}/samples").json()["items"]
+    assert found.pop("key").startswith("@")
+    assert found == {
+        "title": "Loud", "credit": "Ana", "licence": "", "inputs": {"text": "HELLO"}, "origin": "application"
+    }  # fmt: skip

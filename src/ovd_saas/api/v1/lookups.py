@@ -29,9 +29,9 @@ def application(request: Request, org: str, name: str, verb: str = access.SEE) -
     return found
 
 
-def release(request: Request, org: str, name: str, number: int) -> Release:
-    """Raises NotFound."""
-    found = releases.by_number(application(request, org, name), number)
+def release(request: Request, org: str, name: str, number: int, verb: str = access.SEE) -> Release:
+    """Raises NotFound, Forbidden."""
+    found = releases.by_number(application(request, org, name, verb), number)
     if found is None:
         raise NotFound(f"Application {org}/{name} has no release {number}.")
     return found

@@ -1,12 +1,12 @@
 """Releases: push, list, read, and follow the build. Floor 3."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
-from ninja import Router, Status
+from ninja import Query, Router, Status
 from pydantic import ConfigDict, Field
 
 from ovd_saas.api import streams
@@ -16,12 +16,15 @@ from ovd_saas.api.shapes import Answer, Cursor, Limit
 from ovd_saas.api.uploads import Upload
 from ovd_saas.api.v1 import lookups
 from ovd_saas.api.v1.resuming import last_event_id
-from ovd_saas.appcore import access, loose_files, releases
+from ovd_saas.appcore import access, loose_files, release_comparisons, releases
+from ovd_saas.appcore import samples as examples
 from ovd_saas.domain import releases as states
 from ovd_saas.store.queries import releases as queries
+from ovd_saas.store.queries import samples as added
 from ovd_saas.store.records import Release
 
 router = Router(tags=["releases"])
+Against = Annotated[int, Query(..., ge=1, lt=2**31, description="Number of the release to compare with.")]
 
 _EXAMPLE: dict[str, Any] = {
     "application": "acme/water-flow",
@@ -37,6 +40,7 @@ _EXAMPLE: dict[str, Any] = {
     "created_by": "ana",
     "ready_at": "2026-03-01T12:00:13Z",
     "is_current": True,
+    "withdrawn_at": None,
     "url": "/api/v1/applications/acme/water-flow/releases/3",
 }
 _ARCHIVE = {
@@ -84,6 +88,7 @@ class ReleaseShape(Answer):
     created_by: str | None
     ready_at: datetime | None
     is_current: bool = Field(description="New executions run it.")
+    withdrawn_at: datetime | None = Field(description="Since then nobody can make it current.")
     url: str
 
 
@@ -95,6 +100,68 @@ class ReleaseWithLog(ReleaseShape):
     )
 
     log: str
+
+
+class ChangeShape(Answer):
+    """One difference."""
+
+    kind: Literal["added", "removed", "changed"]
+    what: str = Field(description="An input or output, a key of the manifest, a package, or the path of a file.")
+    detail: str = Field(description="What it was and is, in words; may be empty.")
+
+
+class ChangesShape(Answer):
+    """What differs from one release to another."""
+
+    model_config = ConfigDict(
+        title="Changes",
+        json_schema_extra={
+            "example": {
+                "before": 2,
+                "after": 3,
+                "callers": [{"kind": "changed", "what": "input threshold", "detail": "maximum 1 → 2"}],
+                "manifest": [{"kind": "changed", "what": "sleep.after", "detail": "300 → 60"}],
+                "packages": [{"kind": "added", "what": "numpy", "detail": "2.0.0"}],
+                "files": [{"kind": "changed", "what": "app.py", "detail": ""}],
+            }
+        },
+    )
+
+    before: int
+    after: int
+    callers: list[ChangeShape] = Field(description="Inputs, outputs, fields of a sample to learn from.")
+    manifest: list[ChangeShape] = Field(description="Settings, with defaults filled in.")
+    packages: list[ChangeShape]
+    files: list[ChangeShape] = Field(description="The first 300.")
+
+
+class SampleShape(Answer):
+    """An example that an application offers to its visitors."""
+
+    model_config = ConfigDict(
+        title="OfferedSample",
+        json_schema_extra={
+            "example": {
+                "key": "ten-days",
+                "title": "Ten days in May",
+                "credit": "Ana",
+                "licence": "CC0-1.0",
+                "inputs": {"horizon": 48},
+                "origin": "release",
+            }
+        },
+    )
+
+    key: str = Field(description="Of a release: its name. Of one that was added: @ and a number.")
+    title: str
+    credit: str
+    licence: str
+    inputs: dict[str, Any] = Field(description="What it fills in; the caller gives the rest. A file is named.")
+    origin: Literal["release", "application", "collection"]
+
+
+class SampleList(Answer):
+    items: list[SampleShape]
 
 
 class ReleasePage(Answer):
@@ -118,6 +185,7 @@ def describe(release: Release, *, address: str, current_id: int | None) -> dict[
         "created_by": release.created_by.get_username() if release.created_by else None,
         "ready_at": release.ready_at,
         "is_current": release.pk == current_id,
+        "withdrawn_at": release.withdrawn_at,
         "url": f"/api/v1/applications/{address}/releases/{release.number}",
     }
 
@@ -176,6 +244,93 @@ def read_release(request: Request, org: str, name: str, number: int) -> dict[str
     release = lookups.release(request, org, name, number)
     shape = describe(release, address=f"{org}/{name}", current_id=release.application.release_id)
     return {**shape, "log": release.log}
+
+
+@router.get(
+    "/applications/{slug:org}/{slug:name}/releases/{int:number}/changes",
+    response=ChangesShape,
+    summary="What differs from another release",
+)
+def read_changes(request: Request, org: str, name: str, number: int, against: Against) -> dict[str, Any]:
+    """From the release `against` to this one."""
+    after = lookups.release(request, org, name, number)
+    before = lookups.release(request, org, name, against)
+    found = release_comparisons.of(before, after)
+    sides = {"callers": found.schema, "manifest": found.manifest, "packages": found.packages}
+    told = {
+        side: [{"kind": one.kind, "what": one.what, "detail": one.detail} for one in changes]
+        for side, changes in sides.items()
+    }
+    files = [{"kind": one.kind, "what": one.path, "detail": ""} for one in found.files]
+    return {"before": before.number, "after": after.number, **told, "files": files}
+
+
+@router.post(
+    "/applications/{slug:org}/{slug:name}/releases/{int:number}/actions/{slug:action}",
+    response=ReleaseShape,
+    by_alias=True,
+    summary="Make current, withdraw, restore, build again or run the samples again",
+)
+def act_on_release(
+    request: Request,
+    org: str,
+    name: str,
+    number: int,
+    action: Literal["use", "withdraw", "restore", "build", "check"],
+) -> dict[str, Any]:
+    """409 with the reason when its state does not allow it. A release of an awake application takes over when a process
+    of it is ready; a check tells what it found on the page of the release."""
+    release = lookups.release(request, org, name, number, access.PUSH)
+    by, now = request.auth.actor, timezone.now()
+    if action == "use":
+        releases.use(release=release, by=by, now=now)
+    elif action == "withdraw":
+        releases.withdraw(release=release, reason="", by=by, now=now)
+    elif action == "restore":
+        releases.restore(release=release)
+    elif action == "build":
+        releases.build_again(release=release)
+    else:
+        releases.check_again(release=release, by=by, now=now)
+    release = lookups.release(request, org, name, number)
+    return describe(release, address=f"{org}/{name}", current_id=release.application.release_id)
+
+
+@router.get(
+    "/applications/{slug:org}/{slug:name}/samples",
+    response=SampleList,
+    summary="The examples that visitors are offered",
+)
+def list_samples(request: Request, org: str, name: str) -> dict[str, Any]:
+    """Those that the current release brings, those added to the application, and those of its shared collections, as
+    far as they fit the inputs."""
+    application = lookups.application(request, org, name)
+    if application.release is None:
+        return {"items": []}
+    schema = application.release.schema
+    brought = [
+        {
+            "key": one["name"],
+            "origin": "release",
+            **{part: one.get(part, "") for part in _SAID},
+            "inputs": one["inputs"],
+        }
+        for one in schema.get("samples", [])
+    ]
+    own = [
+        {
+            "key": f"@{row.pk}",
+            "origin": "collection" if row.collection_id else "application",
+            **{part: getattr(row, part) for part in _SAID},
+            "inputs": inputs,
+        }
+        for row in (*added.own(application), *added.shared(application))
+        if (inputs := examples.fitted(row.inputs, schema.get("inputs", {}))) is not None
+    ]
+    return {"items": brought + own}
+
+
+_SAID = ("title", "credit", "licence")
 
 
 @router.get(

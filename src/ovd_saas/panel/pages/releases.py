@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from ovd_saas.appcore import access, release_archives
+from ovd_saas.appcore import release_comparisons as comparisons
 from ovd_saas.appcore import releases as verbs
 from ovd_saas.appcore.refusals import Refusal
 from ovd_saas.assets import answers, found, looks
@@ -19,7 +20,7 @@ from ovd_saas.assets.fragments import show as shown
 from ovd_saas.domain import releases as states
 from ovd_saas.domain import service
 from ovd_saas.files import store as files
-from ovd_saas.panel import builds, comparisons, manifest_rows, schema_rows
+from ovd_saas.panel import builds, manifest_rows, schema_rows
 from ovd_saas.panel.tabs import Tab
 from ovd_saas.store.queries import releases
 from ovd_saas.store.records import Application, Release

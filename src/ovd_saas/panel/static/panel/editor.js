@@ -124,7 +124,7 @@
     first = area.value.replace(/\r\n/g, "\n");
     view = new cm.EditorView({ root: root, parent: root, state: cm.EditorState.create({ doc: first, extensions: [
       cm.keymap.of([{ key: "Mod-s", preventDefault: true, run: function () { check(true); return true; } }]),
-      cm.basicSetup, cm.toml(), cm.lintGutter(), cm.autocompletion({ override: [complete] }), cm.EditorView.lineWrapping,
+      cm.basicSetup, cm.toml(), cm.lintGutter(), cm.autocompletion({ override: [complete], icons: false }), cm.EditorView.lineWrapping,
       cm.EditorView.theme(theme, { dark: dark }), cm.EditorView.contentAttributes.of({ "aria-label": words("label") }),
       cm.EditorView.updateListener.of(function (update) {
         if (!update.docChanged) { return; }

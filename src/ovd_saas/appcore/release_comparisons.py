@@ -1,4 +1,4 @@
-"""Comparisons: two releases of an application side by side: what callers notice, settings, packages, files. Floor 3."""
+"""Release comparisons: two releases side by side: what callers notice, settings, packages, files. Floor 2."""
 
 from dataclasses import dataclass
 

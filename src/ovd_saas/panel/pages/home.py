@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -133,7 +133,7 @@ def _steps(request: HttpRequest, by: access.Caller, user: User, example: Applica
             Step(
                 _("Publish your own"),
                 _("One folder, one manifest, plain Python or any command. Try it on your own machine, then push it."),
-                _new_application(), _("Begin"), "rocket", facts.has_pushed,
+                reverse("panel:new_application"), _("Begin"), "rocket", facts.has_pushed,
                 f"ovd new my-application\ncd my-application && ovd check\novd login {address}\novd push",
             )
         )  # fmt: skip
@@ -147,13 +147,6 @@ def _examples() -> frozenset[str]:
 def _feed_lines(example: Application) -> str:
     feed = next(iter(sorted((_EXAMPLES / example.name / "feed").glob("*.jsonl"))), None)
     return f"ovd feed {example.address} examples/{example.name}/feed/{feed.name}" if feed else ""
-
-
-def _new_application() -> str:
-    try:
-        return reverse("panel:new_application")
-    except NoReverseMatch:
-        return reverse("panel:tokens")
 
 
 @login_required

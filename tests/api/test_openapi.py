@@ -19,6 +19,8 @@ PATHS = {
     "/applications/{org}/{name}/releases/{number}/changes": {"get"},
     "/applications/{org}/{name}/releases/{number}/actions/{action}": {"post"},
     "/applications/{org}/{name}/samples": {"get"},
+    "/runners/{name}/drain": {"post"},
+    "/runners/{name}/take-back": {"post"},
     "/applications/{org}/{name}/triggers/pause": {"post"},
     "/applications/{org}/{name}/triggers/resume": {"post"},
     "/applications/{org}/{name}/releases/{number}/log": {"get"},

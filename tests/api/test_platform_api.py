@@ -14,8 +14,9 @@ import makers
 from api.making import make_execution
 from api.reading import problem
 from ovd_saas.appcore import supervisor
+from ovd_saas.store import notices
 from ovd_saas.store.queries import liveness
-from ovd_saas.store.records import Application, Process, Runner
+from ovd_saas.store.records import Application, Process, Runner, User
 
 
 @pytest.fixture
@@ -174,3 +175,19 @@ def test_metrics_need_a_token_except_on_this_machine(client: Client, owner: Clie
     problem(client.get("/metrics", REMOTE_ADDR="192.0.2.7"), 401, "unauthorised")
     problem(client.get("/metrics", headers={"X-Forwarded-For": "192.0.2.7"}), 401, "unauthorised")
     assert owner.get("/metrics", REMOTE_ADDR="192.0.2.7").status_code == 200
+
+
+def test_staff_drains_a_machine_and_takes_it_back(client_of: Callable[..., Client], runner: Runner) -> None:
+    address = "/api/v1/runners/one/drain"
+    body = {"reason": "New memory"}
+    owner = client_of("owner")
+    problem(owner.post(address, body, content_type="application/json"), 403, "forbidden")
+    User.objects.filter(username="owner").update(is_staff=True)
+    notices.notify("access")
+    staff = client_of("owner")
+    found = staff.post(address, body, content_type="application/json").json()["drained"]
+    assert (found["by"], found["reason"]) == ("user:owner", "New memory")
+    problem(staff.post(address, body, content_type="application/json"), 409, "already_drained")
+    assert staff.generic("POST", "/api/v1/runners/one/take-back").json()["drained"] is None
+    problem(staff.generic("POST", "/api/v1/runners/one/take-back"), 409, "not_drained")
+    problem(staff.generic("POST", "/api/v1/runners/none/take-back"), 404, "not_found")

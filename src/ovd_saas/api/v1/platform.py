@@ -13,8 +13,10 @@ from ninja import Router, Status
 from pydantic import ConfigDict, Field
 
 from ovd_saas.api.callers import Request
-from ovd_saas.api.shapes import Answer
+from ovd_saas.api.shapes import Answer, Body, Text
+from ovd_saas.appcore import runners
 from ovd_saas.appcore.access import Caller
+from ovd_saas.appcore.refusals import Forbidden, NotFound
 from ovd_saas.domain import walls
 from ovd_saas.store.queries import liveness, machines
 from ovd_saas.store.records import Process, Runner
@@ -103,6 +105,18 @@ class ProcessShape(Answer):
     ready_seconds: float | None = Field(description="From the order to being ready, as the runner measured.")
 
 
+class DrainShape(Answer):
+    """Since then nothing new starts on the machine."""
+
+    at: datetime
+    by: str
+    reason: str
+
+
+class NewDrain(Body):
+    reason: Text = Field("", max_length=300, description="Why, for everybody who wonders that nothing starts.")
+
+
 class RunnerShape(Answer):
     """One machine's runner, as AppCore last saw it."""
 
@@ -111,6 +125,7 @@ class RunnerShape(Answer):
     name: str
     is_up: bool
     seen_at: datetime | None
+    drained: DrainShape | None = Field(description="A person empties it: nothing new starts there.")
     cpus: float | None
     memory_mb: float | None
     platform: str | None
@@ -136,10 +151,43 @@ def health(request: HttpRequest) -> Status[dict[str, Any]]:
 
 @router.get("/runners", response=RunnerPage, summary="Machines and processes")
 def list_runners(request: Request) -> dict[str, Any]:
-    runners = list(liveness.runners())
-    rooms = machines.rooms(runners)
-    items = [_describe(runner, rooms[runner.pk], request.auth) for runner in runners]
+    there = list(liveness.runners())
+    rooms = machines.rooms(there)
+    items = [_describe(runner, rooms[runner.pk], request.auth) for runner in there]
     return {"items": items, "next": None}
+
+
+@router.post("/runners/{name}/drain", response=RunnerShape, summary="Let nothing new start on a machine")
+def drain(request: Request, name: str, new: NewDrain | None = None) -> dict[str, Any]:
+    """What runs may finish, who is awake falls asleep, learning that can give way does; whoever comes waits. 409 when
+    it is drained already. By staff."""
+    runner = _of_staff(request.auth, name)
+    reason = new.reason.strip() if new else ""
+    runner = runners.drain(runner_id=runner.pk, by=request.auth.actor, reason=reason, now=timezone.now())
+    return _describe(runner, machines.rooms([runner])[runner.pk], request.auth)
+
+
+@router.post("/runners/{name}/take-back", response=RunnerShape, summary="Let things start on a machine again")
+def take_back(request: Request, name: str) -> dict[str, Any]:
+    """Whoever has waited for longest is first. 409 when it is not drained. By staff."""
+    runner = _of_staff(request.auth, name)
+    runner = runners.undrain(runner_id=runner.pk, by=request.auth.actor, now=timezone.now())
+    return _describe(runner, machines.rooms([runner])[runner.pk], request.auth)
+
+
+def _of_staff(caller: Caller, name: str) -> Runner:
+    if not caller.is_staff:
+        raise Forbidden("Machines are drained by the staff of the platform. Ask one of them.")
+    runner = liveness.runners().filter(name=name).first()
+    if runner is None:
+        raise NotFound(f"There is no machine {name}.")
+    return runner
+
+
+def _drained(runner: Runner) -> dict[str, Any] | None:
+    if runner.drained_at is None:
+        return None
+    return {"at": runner.drained_at, "by": runner.drained_by, "reason": runner.drain_reason}
 
 
 def check(now: datetime) -> dict[str, dict[str, Any]]:
@@ -165,12 +213,12 @@ def _asked(ask: Callable[[], Any], judge: Callable[[Any], tuple[str, str]]) -> d
 
 
 def _runner(now: datetime, is_watched: bool) -> dict[str, Any]:
-    runners = list(liveness.runners())
-    up = [runner for runner in runners if runner.is_up and _age(runner, now) <= STALE_SECONDS]
-    age = min((_age(runner, now) for runner in runners), default=float("inf"))
+    there = list(liveness.runners())
+    up = [runner for runner in there if runner.is_up and _age(runner, now) <= STALE_SECONDS]
+    age = min((_age(runner, now) for runner in there), default=float("inf"))
     part: dict[str, Any] = {"age_seconds": None if age == float("inf") else round(age, 3)}
     if up:
-        return {"status": "ok", "detail": f"{len(up)} of {len(runners)} up.", **part}
+        return {"status": "ok", "detail": f"{len(up)} of {len(there)} up.", **part}
     if not is_watched:
         return {"status": "unknown", "detail": "Without an AppCore nobody watches runners.", **part}
     return {"status": "down", "detail": "None is up. Start one: ovd runner.", **part}
@@ -186,6 +234,7 @@ def _describe(runner: Runner, room: machines.Room, caller: Caller) -> dict[str, 
         "name": runner.name,
         "is_up": runner.is_up,
         "seen_at": runner.seen_at,
+        "drained": _drained(runner),
         "cpus": runner.facts.get("cpus"),
         "memory_mb": runner.facts.get("memory_mb"),
         "platform": runner.facts.get("platform"),

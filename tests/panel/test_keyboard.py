@@ -16,7 +16,9 @@ NAME = """one => one.tagName + " " +
   (one.id || one.name || one.getAttribute("href") || one.textContent.trim().slice(0, 30))"""
 FOCUSED = f"""() => {{
   const name = {NAME}, one = document.activeElement;
+  if (one && one === window.walkedLast) {{ return {{ what: name(one), isSeen: true }}; }}
   if (!one || one === document.body || one.dataset.walked) {{ return null; }}
+  window.walkedLast = one;
   one.dataset.walked = "1";
   const box = one.getBoundingClientRect();
   const shown = [one, one.parentElement, one.nextElementSibling].some(near => {{
@@ -89,6 +91,7 @@ def test_the_first_tab_leads_past_the_navigation(open_page: OpenPage) -> None:
 
 
 def test_the_menu_of_the_person_closes_by_escape(open_page: OpenPage) -> None:
+    pages_rows.person()
     page = open_page("/tokens/")
     menu = page.locator("details.ovd-menu summary").last
     menu.focus()

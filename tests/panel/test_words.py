@@ -82,6 +82,11 @@ NAMES = {  # what is the same in every language
     "OVD-SaaS", "AppCore", "ovd.toml", "JSON", "CSV", "API", "ORCID", "URL", "PID", "CPU", "GPU", "ms", "s", "h", "min",
     "MB", "MiB", "KiB", "GiB", "x", "v", "Enter", "Esc", "Tab", "id", "px",
 }  # fmt: skip
+EXAMPLES = {  # what somebody would type
+    "time,value", "name,size", "first,3", "api.example.org:443", "water-flow", "acme/water-flow", "ana, AppCore",
+    "CC-BY-4.0", "Python",
+}  # fmt: skip
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT.*")
 SHOWN = ("title", "aria-label", "placeholder", "alt", "label", "data-empty", "data-words")
 
 
@@ -114,7 +119,7 @@ def visible(template: str) -> Iterator[str]:
     for text in Visible(bare).found:
         for piece in re.split(r"[\ue000\n]+", text):
             said = {word for word in re.findall(r"[^\s·:,.()%/=…–×+&;#]+", piece) if re.search("[A-Za-z]", word)}
-            if not said <= NAMES:
+            if not (said <= NAMES or piece.strip() in EXAMPLES or MOMENT.match(piece.strip())):
                 yield piece.strip()
 
 

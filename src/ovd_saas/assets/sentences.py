@@ -20,8 +20,24 @@ _PLACE = re.compile(r"\{(\w+)\}")
 _NEXT = re.compile(r"(?<=[.!?]) (?=\S)")
 _SENTENCES = frozenset({"why", "reason", "refusal", "sentence", "faults", "lost", "errors", "drained", "known", "told",
                         "error", "message", "rule", "problem"})  # fmt: skip
+_LISTS = frozenset({"parts", "fields", "done", "compared", "first", "second", "what", "words", "organisation",
+                    "subject", "allowed", "length"})  # fmt: skip
 _NUMBERS = frozenset(
-    {"value", "theirs", "limit", "low", "high", "asked", "confidence", "labels", "count", "failed", "all"}
+    {
+        "field",
+        "measure",
+        "value",
+        "theirs",
+        "limit",
+        "low",
+        "high",
+        "asked",
+        "confidence",
+        "labels",
+        "count",
+        "failed",
+        "all",
+    }
 )
 
 
@@ -78,26 +94,30 @@ class _Book:
     parts: _Templates
 
     def sentence(self, text: str) -> str | None:
-        return self._filled(self.sentences.find(text))
+        return self._filled(self.sentences.find(text) or self.parts.find(text, text.split(" ", 1)[0]))
 
     def _filled(self, found: tuple[_Template, re.Match[str]] | None) -> str | None:
         if found is None:
             return None
         template, match = found
-        values = {name: self._value(value) for name, value in match.groupdict().items()}
+        values = {name: self._value(value, name) for name, value in match.groupdict().items()}
         return _PLACE.sub(lambda place: values[place[1]], template.translated)
 
-    def _value(self, text: str) -> str:
-        """What stands in a place: a part, a sentence or several, a number; else a name, which stays."""
+    def _value(self, text: str, place: str) -> str:
+        """What stands in a place: a sentence or several, a part, a number; else a name or a message, which stays."""
         if not any(character.isalpha() for character in text):
-            return numeral(text)
-        if "; " in text:
-            return "\u00a0; ".join(self._value(one) for one in text.split("; "))
-        found = self.parts.find(text, text.split(" ", 1)[0]) or self.sentences.find(text) or self.parts.find(text, "")
+            return " ".join(map(numeral, text.split(" ")))
+        word = text.split(" ", 1)[0]
+        found = self.sentences.find(text, word)
+        if found is None and "; " in text:
+            return "\u00a0; ".join(self._value(one, place) for one in text.split("; "))
+        found = found or self.parts.find(text, word) or self.sentences.find(text, "")
+        if found is None and place in _LISTS:
+            found = self.parts.find(text, "")
         whole = self._filled(found)
         if whole is not None:
             return whole
-        return ". ".join(self._value(one) for one in text.split(". ")) if ". " in text else text
+        return ". ".join(self._value(one, place) for one in text.split(". ")) if ". " in text else text
 
 
 @cache

@@ -100,7 +100,7 @@ def outlook(application: Any) -> SafeString:
 def said(text: str | None, end: str | None = None) -> SafeString:
     """A sentence that the platform wrote down in English, in the language of the page; `end` instead of its point.
 
-    One that has no translation stays English and says so to a screen reader. Not for attributes: `said_plainly`.
+    One that has no translation stays English and says so to a screen reader. Not for attributes: `textplainly`.
     """
     sentence, is_known = sentences.said(str(text or ""))
     if end is not None:
@@ -109,7 +109,7 @@ def said(text: str | None, end: str | None = None) -> SafeString:
 
 
 @register.filter
-def said_plainly(text: str | None) -> str:
+def textplainly(text: str | None) -> str:
     """The same as text, for an attribute."""
     return sentences.said(str(text or ""))[0]
 
@@ -302,12 +302,18 @@ def share(part: float, whole: float) -> str:
     return f"{min(1.0, part / whole):.3f}" if whole else "1"
 
 
+_BATCHES = re.compile(r"batch(es from|es)? (\d+)(?:-(\d+))?( on)?")
 _SCHEDULED = re.compile(r"cron (\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d)?(.*)")
 
 
 @register.filter
 def why(cause: str) -> str:
     """What made a run due, in words: `user:ana` is a person, `cron 2026-03-01T03:00+01:00` a time of the schedule."""
+    batches = _BATCHES.fullmatch(cause)
+    if batches is not None:
+        texts = {"-": _("batches {first} to {last}"), "": _("batch {first}"), " on": _("batches from {first} on")}
+        text = texts["-" if batches[3] else " on" if batches[4] else ""]
+        return text.format(first=batches[2], last=batches[3])
     found = _SCHEDULED.fullmatch(cause)
     if found is None:
         return cell(actor(cause))

@@ -172,7 +172,7 @@
     option.tooltip.trigger = "axis";
     option.tooltip.formatter = function (points) {
       return [moment(picture.moments[points[0].dataIndex])].concat(points.filter(function (one) { return one.value !== null && one.value !== undefined; })
-        .map(function (one) { return one.seriesName + ": " + percent(one.value) + " of its limit"; })).join("\n");
+        .map(function (one) { return window.ovd.words("{name}: {share} of its limit", { name: one.seriesName, share: percent(one.value) }); })).join("\n");
     };
     option.legend = legend(colours, words);
     option.grid.top = words.length > 1 ? 40 : 24;
@@ -187,7 +187,7 @@
     });
     if (option.series.length) {
       option.series[0].markLine = { symbol: "none", silent: true, data: [{ yAxis: 1 }], lineStyle: { color: colours.mark, type: "dashed" },
-        label: { formatter: "limit", position: "insideEndTop", color: colours.mark } };
+        label: { formatter: window.ovd.words("limit"), position: "insideEndTop", color: colours.mark } };
     }
     return option;
   }

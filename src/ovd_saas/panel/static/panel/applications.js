@@ -7,8 +7,8 @@
   var PAUSE = 1000; // ms between two looks at what changed
   var words = window.ovd.words;
   var $form = $("[data-bulk]"), chosen = new Set(), lastBox = null, timer = null, table = null;
-  var isOrdered = false, isDrawing = false; // drawn as `asked` says; while its rows are on their way
-  var isAsking = false, isStale = false;
+  var turn = 0, isOrdered = false, isDrawing = false; // drawn as `asked` says; while its rows are on their way
+  var isAsking = false, isStale = false, isTyping = false;
 
   /* The address and what it asks for */
   function read() {
@@ -26,10 +26,12 @@
     var name = asked.sort.replace(/^-/, ""), column = COLUMNS.indexOf(name);
     return column > 0 ? [[column, asked.sort[0] === "-" ? "desc" : "asc"]] : [];
   }
+  /* One step back is what was shown before one began to type. */
   function remember(kind) {
     var url = window.location.pathname + address(asked);
     if (url === window.location.pathname + window.location.search) { return; }
-    window.history[kind === "typing" ? "replaceState" : "pushState"](null, "", url);
+    window.history[kind === "typing" && isTyping ? "replaceState" : "pushState"](null, "", url);
+    isTyping = kind === "typing";
   }
   function fill() {
     $("[data-filter] [name]").each(function () { if (this !== document.activeElement || this.tagName === "SELECT") { $(this).val(asked[this.name]); } });
@@ -44,7 +46,7 @@
     });
   }
   function ask(data, done) {
-    var isMine = isOrdered, by = data.order[0];
+    var isMine = isOrdered, by = data.order[0], mine = ++turn;
     isOrdered = false;
     isDrawing = true;
     if (!isMine) {
@@ -52,6 +54,7 @@
       if (by && COLUMNS[by.column]) { asked.sort = (by.dir === "desc" ? "-" : "") + COLUMNS[by.column]; }
     }
     $.getJSON($form.data("rows") + address(asked)).done(function (answer) {
+      if (mine !== turn) { return; } // something else was asked for meanwhile
       asked.page = String(answer.page);
       if (!isMine) { remember(); }
       fill();
@@ -65,6 +68,7 @@
         table.page(answer.page - 1).draw("page");
       }
     }).fail(function (answer) {
+      if (mine !== turn) { return; }
       isDrawing = false;
       window.ovd.say(window.ovd.problem(answer), "danger");
     });
@@ -99,7 +103,7 @@
   /* Draw what `asked` says, wherever that came from. */
   function draw(kind) {
     isOrdered = true;
-    if (kind !== "back") { remember(kind); }
+    if (kind === "back") { isTyping = false; } else { remember(kind); }
     fill();
     table.page.len(Number(asked.size)).order(order()).page(Number(asked.page) - 1).draw("page");
   }

@@ -229,12 +229,12 @@
     if (!action || !chosen.size) { return; }
     var query = new URLSearchParams({ action: action });
     chosen.forEach(function (id) { query.append("id", id); });
-    $.ajax({ url: this.action + "?" + query, headers: { "X-Fragment": "plan" }, dataType: "html" }).done(tell).fail(told);
+    $.ajax({ url: this.getAttribute("action") + "?" + query, headers: { "X-Fragment": "plan" }, dataType: "html" }).done(tell).fail(told);
   });
   $(document).on("submit", "[data-bulk-do]", function (event) {
     event.preventDefault();
     var $buttons = $(this).find("button[type=submit]").prop("disabled", true);
-    $.ajax({ url: this.action, method: "POST", data: $(this).serialize(), dataType: "html",
+    $.ajax({ url: this.getAttribute("action"), method: "POST", data: $(this).serialize(), dataType: "html",
       headers: { "X-Fragment": "done", "X-CSRFToken": window.ovd.csrf() } })
       .done(function (html) { chosen.clear(); tell(html); tick(); look(); $("#bulk-dialog [data-dialog-close]").trigger("focus"); })
       .fail(told).always(function () { $buttons.prop("disabled", false); });

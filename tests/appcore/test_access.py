@@ -84,7 +84,7 @@ def test_a_token_needs_a_name(ana: User, name: str) -> None:
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        ("owner", {"see", "execute", "push", "operate"}),
+        ("owner", {"see", "execute", "push", "operate", "manage"}),
         ("author", {"see", "execute", "push"}),
         ("operator", {"see", "execute", "operate"}),
         ("member", {"see", "execute"}),

@@ -206,7 +206,7 @@ def test_the_first_steps_are_closed_for_good_and_can_be_opened_again(client_of: 
     answer = member.post("/home/guide/", {"action": "close"}, headers={"Accept": "application/json"})
     assert answer.json()["undo"]["action"] == "open"
     assert "First steps" not in text(member, "guide") and "First steps" in text(other, "guide")
-    member.post("/home/guide/", {"action": "open"})
+    member.post("/home/guide/", {"guide": "open"})
     assert "First steps" in text(member, "guide")
     assert "Publish your own" not in text(member, "guide") and "Publish your own" in text(other, "guide")
 

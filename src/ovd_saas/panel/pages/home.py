@@ -165,7 +165,7 @@ def example(request: HttpRequest) -> HttpResponse:
 def guide(request: HttpRequest) -> HttpResponse:
     """Closes the first steps, or opens them again."""
     user, back = cast(User, request.user), reverse("panel:home")
-    if request.POST.get("action") == "open":
+    if "open" in (request.POST.get("action"), request.POST.get("guide")):  # undone, or from the menu
         people.open_guide(user=user)
         return answers.done(request, _("The first steps are shown again."), back=back)
     people.close_guide(user=user, now=timezone.now())

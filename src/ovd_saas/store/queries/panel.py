@@ -11,7 +11,6 @@ from ovd_saas.store.queries.applications import Viewer
 from ovd_saas.store.records import (
     Application,
     DriftMeasure,
-    LearningEvent,
     LearningRun,
     Lookout,
     Process,
@@ -144,8 +143,3 @@ def drift(application: Application, *, limit: int = 60) -> list[DriftMeasure]:
     """The latest measures, the oldest of them first, without their windows."""
     rows = DriftMeasure.objects.filter(application=application).select_related("model").defer("window")
     return list(rows.order_by("-id")[:limit])[::-1]
-
-
-def status_events(run: LearningRun) -> list[LearningEvent]:
-    """How the run went from state to state, in order."""
-    return list(LearningEvent.objects.filter(run=run, kind="status").order_by("id")[:200])

@@ -34,7 +34,7 @@ class Filter:
         return urlencode({"tab": "executions", **self.values})
 
     @property
-    def is_any(self) -> bool:
+    def is_narrow(self) -> bool:
         return bool(self.values)
 
 

@@ -35,7 +35,7 @@ def tab(request: HttpRequest, row: Application) -> dict[str, Any]:
         "window": executions.WINDOW,
         "filter": asked.values,
         "query": asked.query,
-        "is_filtered": asked.is_any,
+        "is_filtered": asked.is_narrow,
         "is_first": before is None,
         "statuses": [(name, look.word) for name, look in looks.EXECUTIONS.items()],
         "spans": [(name, words) for name, (words, _length) in execution_filter.SPANS.items()],

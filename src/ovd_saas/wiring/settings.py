@@ -44,6 +44,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "ovd_saas.api.problems.middleware",
     "django.middleware.security.SecurityMiddleware",
+    "ovd_saas.assets.compression.middleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -28,6 +28,9 @@ NOT_SAID = ('{"', "%s", "%d", "\n", "ovd:", "INSERT", "SELECT")  # log lines, SQ
 PEOPLE_NEVER_SEE = ("journal.py", "machine.py", "notices.py", "dispatch_channel.py", "bootstrap.py", "statements.py")
 
 COMPOSED = (  # put together from pieces in the code
+    'Output "{name}" {why}',
+    'Input "{name}" {why}',
+    "Sample {name}: {why}",
     "1 execution waits.",
     "{count} executions wait.",
     "1 execution waits until then.",

@@ -122,8 +122,8 @@ NO_FILES = {
     "Execution.error", "Execution.feedback", "Execution.hardware", "Execution.progress", "Execution.request_digest",
     "Execution.sampled", "LearningEvent.body", "LearningRun.digests", "LearningRun.error", "LearningRun.gate",
     "LearningRun.hardware", "LearningRun.metrics", "LearningRun.progress", "Lookout.said", "LooseFile.digest",
-    "ModelVersion.metrics", "Release.environment", "Release.findings", "Release.manifest", "Release.schema", "Runner.facts",
-    "Snapshot.batches", "Snapshot.digest", "Snapshot.rule",
+    "ModelVersion.metrics", "Release.environment", "Release.findings", "Release.manifest", "Release.schema",
+    "Runner.facts", "Snapshot.batches", "Snapshot.digest", "Snapshot.rule",
 }  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def test_a_withdrawn_release_cannot_be_made_current_until_it_is_restored() -> No
     old = makers.release(app, 2)
     releases.withdraw(release=old, reason=" it forgets a unit ", by="user:ana", now=NOW)
     assert (old.withdrawn_by, old.withdraw_reason) == ("user:ana", "it forgets a unit")
-    with pytest.raises(releases.Unready, match="withdrawn by ana. Restore it first"):
+    with pytest.raises(releases.Unready, match=r"withdrawn by ana\. Restore it first"):
         releases.use(release=old, by="user:bo", now=NOW)
     with pytest.raises(releases.Unready, match="withdrawn already, by ana"):
         releases.withdraw(release=old, reason="", by="user:bo", now=NOW)

@@ -9,8 +9,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 import pages_rows
-from ovd_saas.files import store as files
 from ovd_saas.assets.form import headed, text_of
+from ovd_saas.files import store as files
 from ovd_saas.store.records import Application, Execution
 from pages_parsed import Page
 

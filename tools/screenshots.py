@@ -35,7 +35,7 @@ FIRST = (
 FRENCH = ("/home/", "/applications/", "/applications/new/", "/timeline/", "/machines/", "/people/", "/system/", "?tab=")
 SIGNED_OUT = ["/login/", "/password/forgotten/", "/invitations/nothing/", "/shared/nothing/"]
 NOT_PAGES = re.compile(r"/(static|api|events|logout|i18n)/|/files/|\.csv$|/archive/$|/log/$|^/a/.*\?(from|sample)=")
-EACH = 4  # pages of one kind
+EACH = 3  # pages of one kind
 CHARTS = "() => [...document.querySelectorAll('[data-chart]')].every(one => one.dataset.drawn || !one.offsetParent)"
 
 

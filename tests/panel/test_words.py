@@ -18,7 +18,9 @@ import ovd_saas
 import pages_rows
 from ovd_saas.assets import looks, sentences, words
 from ovd_saas.assets.templatetags import ovd as tags
-from ovd_saas.domain import admission, baking, gate, processes
+from ovd_saas.domain import admission, baking, diagram, gate, processes
+from ovd_saas.panel import drawn_words
+from ovd_saas.panel.pages import overview
 
 PACKAGE = Path(ovd_saas.__file__).parent
 TOOLS = PACKAGE.parent.parent / "tools"
@@ -268,3 +270,12 @@ def test_what_the_life_cycle_says_is_known(in_french: None) -> None:
     ]
     for sentence in memory:
         assert sentences.said(sentence)[1], sentence
+
+
+def test_the_picture_of_the_life_cycle_speaks_the_language_of_the_page(in_french: None) -> None:
+    for region in overview.REGIONS:
+        drawn = drawn_words.in_words(diagram.diagram(machines=(region,)))
+        machine = diagram.LAYOUTS[region].machine
+        events = {row.event for row in machine.transitions}
+        words = set(re.findall(r"<text[^>]*>([^<]*)</text>", drawn))
+        assert not {word for text in words for word in text.split(", ")} & ({*machine.states, *events} - {"pause"})

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ovd_saas.appcore import network as reaching
 from ovd_saas.domain import diagram
-from ovd_saas.panel import learning_words, stories
+from ovd_saas.panel import drawn_words, learning_words, stories
 from ovd_saas.panel.stories import Words
 from ovd_saas.panel.tabs import Tab
 from ovd_saas.store.queries import executions, learning_runs, models, panel, received, timeline
@@ -36,7 +36,8 @@ def tab(request: HttpRequest, row: Application) -> dict[str, Any]:
 
 def _drawn(row: Application, region: str) -> tuple[Words, str]:
     """The machine of a region with its present state lit, and what it is called."""
-    return REGIONS[region], diagram.diagram({region: getattr(row, region)}, machines=(region,))
+    drawing = diagram.diagram({region: getattr(row, region)}, machines=(region,))
+    return REGIONS[region], drawn_words.in_words(drawing)
 
 
 def _learned(row: Application) -> dict[str, Any]:

@@ -50,8 +50,7 @@ def test_a_manifest_is_corrected_where_it_is_wrong_and_saved_as_a_new_release(
     for _ in range(len("memory = 5\n")):
         page.keyboard.press("Backspace")
     page.keyboard.type("conc")
-    expect(page.locator("[data-editor] .cm-tooltip-autocomplete")).to_contain_text("concurrency")
-    page.keyboard.press("Enter")
+    page.locator("[data-editor] .cm-tooltip-autocomplete li", has_text="concurrency").click()
     page.get_by_role("button", name="Save as a new release").click()
     page.wait_for_url(re.compile(r"/releases/2/\?tab=log$"))
     made = Release.objects.get(application=lines, number=2)

@@ -51,11 +51,13 @@ def groups_of(pid: int) -> dict[str, Path]:
 
 
 def own_group(pid: int) -> dict[str, Path]:
-    """The same, once it is in one of its own."""
-    return until(
-        lambda: next((groups for groups in [groups_of(pid)] if "ovd-" in groups["cpu"].name), None),
-        "the process to enter its control group",
-    )
+    """The same, once it is in its own of each."""
+
+    def own() -> dict[str, Path] | None:
+        groups = groups_of(pid)
+        return groups if all("ovd-" in groups[one].name for one in ("cpu", "memory")) else None
+
+    return until(own, "the process to enter its control groups")
 
 
 pytestmark = pytest.mark.skipif(

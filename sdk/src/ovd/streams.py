@@ -1,9 +1,11 @@
 """Streams: what an application prints goes to the process log and, tagged, to the execution or task that printed it."""
 
+import contextlib
 import contextvars
 import io
+import os
 import sys
-from typing import Any, Callable, Iterable, Optional, Protocol
+from typing import Any, Callable, Iterable, Iterator, Optional, Protocol
 
 
 class Printing(Protocol):
@@ -27,10 +29,11 @@ class TaggedStream(io.TextIOBase):
         self._only_one = only_one
 
     def write(self, text: str) -> int:
-        try:
-            self._through.write(text)
-        except UnicodeEncodeError:
-            self._through.write(text.encode("ascii", "backslashreplace").decode())
+        with _ending_with_the_runner():
+            try:
+                self._through.write(text)
+            except UnicodeEncodeError:
+                self._through.write(text.encode("ascii", "backslashreplace").decode())
         execution = current.get() or self._only_one()
         if execution is not None:
             execution.print(text, self._name)
@@ -41,7 +44,8 @@ class TaggedStream(io.TextIOBase):
             self.write(line)
 
     def flush(self) -> None:
-        self._through.flush()
+        with _ending_with_the_runner():
+            self._through.flush()
 
     def writable(self) -> bool:
         return True
@@ -64,6 +68,16 @@ class TaggedStream(io.TextIOBase):
     @property
     def errors(self) -> str:  # type: ignore[override]
         return str(self._through.errors)
+
+
+@contextlib.contextmanager
+def _ending_with_the_runner() -> Iterator[None]:
+    """Who reads what is printed is the runner. When it is gone, so are we: the author's code is not to blame, and what
+    it executes is done again elsewhere."""
+    try:
+        yield
+    except BrokenPipeError:
+        os._exit(1)
 
 
 def tag(only_one: Callable[[], Optional[Printing]]) -> None:

@@ -75,7 +75,7 @@ def fill(applications: int, rows: int) -> None:
             "'id', 100000 + n, 'application_id', (SELECT min(id) FROM store_application) + CASE WHEN n % 4 = 0 THEN 0 "
             f"ELSE 1000 + 1 + n % {applications - 1} END, 'at', now() - n * interval '20 seconds'"),
         "execution": (rows, "status = 'succeeded'",
-            "'id', (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - n * 20000), 12, '0') || '7' || "
+            "'id', (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - n::bigint * 20000), 12, '0') || '7' || "
             "lpad(to_hex(n), 19, '0'))::uuid, 'application_id', (SELECT min(id) FROM store_application) + "
             f"CASE WHEN n % 4 = 0 THEN 0 ELSE 1000 + 1 + n % {applications - 1} END, "
             "'created_at', now() - n * interval '20 seconds', 'idempotency_key', NULL, 'log', ''"),

@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from ovd_saas.store import connections
 from ovd_saas.store.notices import hub
 
 log = structlog.get_logger()
@@ -70,6 +71,7 @@ async def in_thread(read: Read, after: int) -> News:
 async def _stream(read: Read, last: int, wanted: Wanted) -> AsyncIterator[bytes]:
     with hub().subscribe() as notices:
         yield b"retry: 1000\n\n"
+        await sync_to_async(connections.release)()  # of the thread that this request has for itself as long as it lasts
         while True:
             try:
                 news = await in_thread(read, last)

@@ -16,6 +16,13 @@ def keep_sound() -> None:
             connection.close()
 
 
+def release() -> None:
+    """Afterwards this thread holds none, but within a transaction: for whoever goes on for long and asks no more."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
+
 def _is_over(connection: BaseDatabaseWrapper) -> bool:
     raw = connection.connection
     if raw.closed or raw.broken:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.views.decorators.http import require_safe
 
 from ovd_saas.appcore import access
-from ovd_saas.store import notices
+from ovd_saas.store import connections, notices
 from ovd_saas.store.records import Application
 
 QUIET = 20.0  # seconds of silence before a comment keeps the connection open
@@ -34,6 +34,7 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
 
 async def _events(caller: access.Caller) -> AsyncIterator[str]:
     yield "retry: 2000\n\n"
+    await sync_to_async(connections.release)()  # of the thread that this request has for itself as long as it lasts
     with notices.hub().subscribe() as queue:
         while True:
             try:
